@@ -1,0 +1,42 @@
+//! The companion: trains the models off the device.
+
+use clap::{Parser, Subcommand};
+use maskgate::train::{classifier, clip, detector, evaluate, label};
+
+/// A network's tensors come and go by the gigabyte; glibc gives each back to the kernel at once,
+/// which nearly doubles the time of a step.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Trains, labels and judges maskgate's models
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train the face detector
+    Detector(detector::Args),
+    /// Mark faces in pictures with published detectors as teachers
+    Label(label::Args),
+    /// Train the mask classifier and write it as ONNX
+    Classifier(classifier::Args),
+    /// Judge a classifier or a detector on what training left out
+    Evaluate(evaluate::Args),
+    /// Make the demo clip from composed faces
+    Clip(clip::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    env_logger::init_from_env(env_logger::Env::default().default_filter_or("info,tract=warn"));
+    match Cli::parse().command {
+        Command::Detector(args) => detector::run(&args),
+        Command::Label(args) => label::run(&args),
+        Command::Classifier(args) => classifier::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Clip(args) => clip::run(&args),
+    }
+}

@@ -1,0 +1,96 @@
+use std::fs::File;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, anyhow};
+
+use super::Failure;
+use super::output::encode_jpeg;
+use crate::picture::Picture;
+
+/// An annotated clip on its way to a file: motion JPEG written here, everything else by ffmpeg.
+pub(super) struct ClipWriter {
+    path: PathBuf,
+    to: To,
+}
+
+enum To {
+    MotionJpeg(BufWriter<File>),
+    Ffmpeg(Child),
+}
+
+impl ClipWriter {
+    /// Opens `path` for frames at `rate` a second. `original` must not be the same file.
+    pub fn create(path: &Path, original: &Path, rate: f32) -> Result<Self, Failure> {
+        let wrong = |what| Failure::Configuration(anyhow!("--out {}: {what}", path.display()));
+        if let (Ok(target), Ok(source)) = (path.canonicalize(), original.canonicalize())
+            && target == source
+        {
+            return Err(wrong("that is the clip itself; name another file"));
+        }
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let to = match ending.to_ascii_lowercase().as_str() {
+            "" => return Err(wrong("its name must end in .mjpg, .mp4 or as another video does")),
+            "mjpg" | "mjpeg" => {
+                let file = File::create(path)
+                    .with_context(|| format!("--out {} cannot be written", path.display()))?;
+                To::MotionJpeg(BufWriter::new(file))
+            }
+            _ => To::Ffmpeg(ffmpeg(path, rate)?),
+        };
+        Ok(Self { path: path.to_path_buf(), to })
+    }
+
+    pub fn write(&mut self, picture: &Picture) -> anyhow::Result<()> {
+        let written = match &mut self.to {
+            To::MotionJpeg(file) => encode_jpeg(picture, file),
+            To::Ffmpeg(child) => match &mut child.stdin {
+                Some(stdin) => encode_jpeg(picture, stdin),
+                None => Ok(()),
+            },
+        };
+        written.with_context(|| format!("--out {} cannot be written", self.path.display()))
+    }
+
+    /// The file is whole after this.
+    pub fn finish(self) -> anyhow::Result<()> {
+        let failed = || format!("--out {} cannot be written", self.path.display());
+        match self.to {
+            To::MotionJpeg(mut file) => file.flush().with_context(failed),
+            To::Ffmpeg(mut child) => {
+                drop(child.stdin.take());
+                let status = child.wait().with_context(failed)?;
+                if status.success() {
+                    Ok(())
+                } else {
+                    Err(anyhow!("ffmpeg: {status}; its own words are above").context(failed()))
+                }
+            }
+        }
+    }
+}
+
+/// Pictures in through a pipe as motion JPEG, the file's ending says what comes out. Sides become
+/// even, which most codecs want.
+fn ffmpeg(path: &Path, rate: f32) -> anyhow::Result<Child> {
+    // A name that begins with a dash would be an option, one with a colon a protocol.
+    let mut target = std::ffi::OsString::from("file:");
+    target.push(path);
+    Command::new("ffmpeg")
+        .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"])
+        .args(["-f", "mjpeg", "-framerate", &rate.to_string(), "-i", "pipe:0"])
+        .args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"])
+        .arg(target)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!(
+                "--out {}: this needs the program ffmpeg, which is not installed: install it \
+                 (Debian, Raspberry Pi OS: apt install ffmpeg) or name the file .mjpg",
+                path.display()
+            ),
+            _ => anyhow::Error::new(error).context("ffmpeg cannot be started"),
+        })
+}

@@ -1,0 +1,154 @@
+//! What each key may hold. One table: loading, messages and tests all read it.
+
+use config::{Value, ValueKind};
+
+/// A key of the configuration and the values it may have.
+pub struct Key {
+    /// Section and key: `camera.width`.
+    pub name: &'static str,
+    pub allowed: Allowed,
+}
+
+/// Every key there is, in the order of the shipped file.
+pub const KEYS: &[Key] = &[
+    Key { name: "camera.source", allowed: Allowed::Source },
+    Key { name: "camera.width", allowed: Allowed::Whole(16, 7680) },
+    Key { name: "camera.height", allowed: Allowed::Whole(16, 4320) },
+    Key { name: "camera.fps", allowed: Allowed::Whole(1, 240) },
+    Key { name: "detector.model", allowed: Allowed::Path },
+    Key { name: "detector.sha256", allowed: Allowed::Sha256 },
+    Key { name: "detector.width", allowed: Allowed::Whole(96, 1920) },
+    Key { name: "detector.height", allowed: Allowed::Whole(96, 1920) },
+    Key { name: "detector.threshold", allowed: Allowed::Real(0.0, 1.0) },
+    Key { name: "detector.nms_iou", allowed: Allowed::Real(0.0, 1.0) },
+    Key { name: "classifier.model", allowed: Allowed::Path },
+    Key { name: "classifier.sha256", allowed: Allowed::Sha256 },
+    Key { name: "tracking.confirm_looks", allowed: Allowed::Whole(1, 30) },
+    Key { name: "tracking.new_score", allowed: Allowed::Real(0.0, 1.0) },
+    Key { name: "tracking.occlusion_s", allowed: Allowed::Real(0.1, 10.0) },
+    Key { name: "tracking.min_face", allowed: Allowed::Real(8.0, 1000.0) },
+    Key { name: "tracking.min_sharpness", allowed: Allowed::Real(0.0, 1.0) },
+    Key { name: "tracking.max_yaw", allowed: Allowed::Real(5.0, 90.0) },
+    Key { name: "tracking.min_looks", allowed: Allowed::Whole(1, 100) },
+    Key { name: "tracking.min_span_s", allowed: Allowed::Real(0.0, 10.0) },
+    Key { name: "tracking.confidence", allowed: Allowed::Real(0.55, 0.99) },
+    Key { name: "tracking.half_life_s", allowed: Allowed::Real(0.05, 10.0) },
+    Key { name: "alarm.mode", allowed: Allowed::OneOf(&["soft", "hard"]) },
+    Key { name: "alarm.hold_s", allowed: Allowed::Real(0.0, 60.0) },
+    Key { name: "alarm.cool_down_s", allowed: Allowed::Real(0.0, 3600.0) },
+    Key { name: "alarm.incorrect_alarms", allowed: Allowed::YesNo },
+    Key { name: "alarm.ask_after_s", allowed: Allowed::Real(0.0, 60.0) },
+    Key { name: "alarm.min_open_s", allowed: Allowed::Real(0.0, 60.0) },
+    Key { name: "gpio.backend", allowed: Allowed::OneOf(&["simulated"]) },
+];
+
+/// The values a key may have. Ranges include both ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Allowed {
+    /// A path to a file, or nothing.
+    Path,
+    /// 64 hexadecimal digits, or nothing.
+    Sha256,
+    /// `demo`, `file:PATH` or `v4l2:DEVICE`.
+    Source,
+    YesNo,
+    Whole(i64, i64),
+    Real(f64, f64),
+    OneOf(&'static [&'static str]),
+}
+
+impl Allowed {
+    /// What may stand there, for messages: `a whole number from 96 to 1920`.
+    pub fn describe(&self) -> String {
+        match self {
+            Allowed::Path => "a path in quotes, or \"\"".into(),
+            Allowed::Sha256 => "64 hexadecimal digits in quotes, or \"\"".into(),
+            Allowed::Source => "\"demo\", \"file:PATH\" or \"v4l2:DEVICE\"".into(),
+            Allowed::YesNo => "true or false".into(),
+            Allowed::Whole(low, high) => format!("a whole number from {low} to {high}"),
+            Allowed::Real(low, high) => format!("a number from {low} to {high}"),
+            Allowed::OneOf(names) => {
+                let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+                format!("one of {}", quoted.join(", "))
+            }
+        }
+    }
+
+    /// The value as the key wants it, or `None` where it may not stand there. Text is read as a
+    /// number, or as true or false, only where `spoken` says that it came from the environment,
+    /// which knows nothing else.
+    pub fn take(&self, value: &Value, spoken: bool) -> Option<Value> {
+        let origin = value.origin().map(str::to_owned);
+        let kind = match self {
+            Allowed::YesNo => ValueKind::Boolean(truth(&value.kind, spoken)?),
+            Allowed::Whole(low, high) => {
+                let number = whole(&value.kind, spoken)?;
+                ValueKind::I64((*low..=*high).contains(&number).then_some(number)?)
+            }
+            Allowed::Real(low, high) => {
+                let number = real(&value.kind, spoken)?;
+                ValueKind::Float((*low..=*high).contains(&number).then_some(number)?)
+            }
+            Allowed::Path => {
+                let path = text(&value.kind)?;
+                ValueKind::String((!path.contains('\0')).then(|| path.into())?)
+            }
+            Allowed::Sha256 => {
+                let hash = text(&value.kind)?;
+                let good = hash.is_empty()
+                    || (hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()));
+                ValueKind::String(good.then(|| hash.to_ascii_lowercase())?)
+            }
+            Allowed::Source => {
+                let source = text(&value.kind)?;
+                let good = source == "demo"
+                    || ["file:", "v4l2:"]
+                        .iter()
+                        .any(|kind| source.strip_prefix(kind).is_some_and(|rest| !rest.is_empty()));
+                ValueKind::String(good.then(|| source.into())?)
+            }
+            Allowed::OneOf(names) => {
+                let name = text(&value.kind)?;
+                ValueKind::String(names.contains(&name).then(|| name.into())?)
+            }
+        };
+        Some(Value::new(origin.as_ref(), kind))
+    }
+}
+
+fn text(kind: &ValueKind) -> Option<&str> {
+    match kind {
+        ValueKind::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn truth(kind: &ValueKind, spoken: bool) -> Option<bool> {
+    match kind {
+        ValueKind::Boolean(truth) => Some(*truth),
+        ValueKind::String(text) if spoken => match text.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn whole(kind: &ValueKind, spoken: bool) -> Option<i64> {
+    match kind {
+        ValueKind::I64(number) => Some(*number),
+        ValueKind::String(text) if spoken => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A whole number is a real one too; infinities and NaN are in no range.
+fn real(kind: &ValueKind, spoken: bool) -> Option<f64> {
+    match kind {
+        ValueKind::Float(number) => Some(*number),
+        ValueKind::I64(number) => Some(*number as f64),
+        ValueKind::String(text) if spoken => text.trim().parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,136 @@
+use std::time::Duration;
+
+use super::{GpioError, Lines, Role};
+
+/// Owns the lines and leaves them safe: when it is dropped, also by a panic, all are off and the
+/// door is held.
+pub struct Board {
+    lines: Box<dyn Lines>,
+    last: Duration,
+}
+
+impl Board {
+    pub fn new(lines: Box<dyn Lines>) -> Self {
+        Self { lines, last: Duration::ZERO }
+    }
+
+    /// Switches a line where it differs; a line that failed is tried again with the next call.
+    pub fn set(&mut self, role: Role, on: bool, at: Duration) -> Result<(), GpioError> {
+        self.last = at;
+        if self.lines.get(role) == on {
+            return Ok(());
+        }
+        self.lines.set(role, on, at)
+    }
+
+    /// How the line was set last.
+    pub fn get(&self, role: Role) -> bool {
+        self.lines.get(role)
+    }
+
+    /// Switches everything off and holds the door. A line that fails does not keep the others
+    /// from being switched; the first error is returned.
+    pub fn safe(&mut self, at: Duration) -> Result<(), GpioError> {
+        self.last = at;
+        let mut result = Ok(());
+        // The door first: it is what must not be left open.
+        for role in Role::ALL.into_iter().rev() {
+            result = result.and(self.lines.set(role, false, at));
+        }
+        result
+    }
+
+    /// For logs.
+    pub fn describe(&self) -> String {
+        self.lines.describe()
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        if let Err(error) = self.safe(self.last) {
+            log::error!("{error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::gpio::{LineChange, Simulated};
+
+    const AT: Duration = Duration::from_millis(1200);
+
+    #[test]
+    fn a_dropped_board_leaves_everything_off_and_the_door_held() {
+        let lines = Simulated::new();
+        let record = lines.record();
+        let mut board = Board::new(Box::new(lines));
+        for role in [Role::Red, Role::Buzzer, Role::Door] {
+            board.set(role, true, AT).expect("simulated lines do not fail");
+        }
+        drop(board);
+        let off: Vec<_> =
+            record.changes().into_iter().filter(|change| !change.on).map(|c| c.role).collect();
+        assert_eq!(off, [Role::Door, Role::Buzzer, Role::Red], "the door first");
+    }
+
+    #[test]
+    fn a_panic_leaves_the_door_held_too() {
+        let lines = Simulated::new();
+        let record = lines.record();
+        let thread = std::thread::spawn(move || {
+            let mut board = Board::new(Box::new(lines));
+            board.set(Role::Door, true, AT).expect("simulated lines do not fail");
+            panic!("something else broke");
+        });
+        assert!(thread.join().is_err());
+        let last = record.changes().pop();
+        assert_eq!(last, Some(LineChange { at: AT, role: Role::Door, on: false }));
+    }
+
+    #[test]
+    fn a_line_is_switched_only_where_it_differs() {
+        let lines = Simulated::new();
+        let record = lines.record();
+        let mut board = Board::new(Box::new(lines));
+        for on in [false, true, true, false] {
+            board.set(Role::Green, on, AT).expect("simulated lines do not fail");
+        }
+        let changes: Vec<_> = record.changes().iter().map(|change| change.on).collect();
+        assert_eq!(changes, [true, false]);
+    }
+
+    /// Lines of which red is broken off.
+    struct RedBroken(Simulated);
+
+    impl Lines for RedBroken {
+        fn set(&mut self, role: Role, on: bool, at: Duration) -> Result<(), GpioError> {
+            if role == Role::Red {
+                let source = io::Error::other("no such line");
+                return Err(GpioError::Set { role, on, source });
+            }
+            self.0.set(role, on, at)
+        }
+
+        fn get(&self, role: Role) -> bool {
+            self.0.get(role)
+        }
+
+        fn describe(&self) -> String {
+            "lines with a broken red".into()
+        }
+    }
+
+    #[test]
+    fn a_broken_line_is_named_and_does_not_keep_the_others_from_being_safe() {
+        let mut board = Board::new(Box::new(RedBroken(Simulated::new())));
+        board.set(Role::Green, true, AT).expect("green works");
+        board.set(Role::Door, true, AT).expect("the door works");
+        let error = board.safe(AT).expect_err("red is broken");
+        assert_eq!(error.to_string(), "gpio line red: cannot switch it off: no such line");
+        assert!(Role::ALL.into_iter().all(|role| !board.get(role)));
+    }
+}

@@ -1,0 +1,24 @@
+//! The daemon and its commands: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use maskgate::cli::{Arguments, Failure};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    arguments.start_logging();
+    match arguments.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(words) = failure.words() {
+                eprintln!("maskgate: {words}");
+            }
+            match failure {
+                Failure::Closed => ExitCode::SUCCESS,
+                Failure::Work(_) | Failure::Said => ExitCode::from(1),
+                Failure::Configuration(_) => ExitCode::from(2),
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Pictures and what is said about them: RGB buffers, points, rectangles, faces, labels, drawing.
+//! Every other room may use this one; it uses none.
+//! Never: files, devices, models.
+
+mod buffer;
+mod draw;
+mod face;
+mod geometry;
+
+pub use buffer::Picture;
+pub use draw::{Mark, draw};
+pub use face::{Face, Label, Look, Probabilities};
+pub use geometry::{Point, Rect};

@@ -1,0 +1,266 @@
+use std::fmt;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::config::Config;
+use crate::gpio::Board;
+use crate::report::Event;
+use crate::tracking::Counts;
+use crate::vision::Vision;
+use crate::{camera, gpio};
+
+use super::capture::Capture;
+use super::control::{Control, Tally};
+use super::slot::Slot;
+use super::stage::{Clock, Faults, Input, Seen};
+use super::{Lamps, PipelineError, Shutdown};
+
+/// Frames looked at that control has not yet taken: it is quick, so more would only be older.
+const SEEN: usize = 2;
+/// Events on their way to where they are told.
+const EVENTS: usize = 256;
+/// How long stages have to end; the lines are safe before that.
+const GRACE: Duration = Duration::from_millis(1500);
+/// So many frames in a row that cannot be looked at mean that vision does not work at all.
+const BLIND: u32 = 30;
+
+/// Everything opened and ready to run.
+pub struct Daemon {
+    config: Config,
+    vision: Vision,
+    source: Box<dyn camera::Source>,
+    board: Board,
+}
+
+/// What came by in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// How long it ran.
+    pub time: Duration,
+    /// Frames looked at.
+    pub frames: u64,
+    /// Frames replaced by a newer one before they were looked at.
+    pub dropped: u64,
+    pub people: Counts,
+    /// Events that were not told because too many came at once.
+    pub untold: u64,
+    /// Stages that had to be started again.
+    pub breakdowns: u64,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { people, with_mask, without_mask, incorrect_mask } = self.people;
+        write!(
+            f,
+            "{:.1} s, {} frames ({} dropped); people: {people}, with mask {with_mask}, without \
+             {without_mask}, worn wrongly {incorrect_mask}",
+            self.time.as_secs_f64(),
+            self.frames,
+            self.dropped,
+        )?;
+        if self.untold > 0 {
+            write!(f, "; {} events untold", self.untold)?;
+        }
+        if self.breakdowns > 0 {
+            write!(f, "; {} breakdowns", self.breakdowns)?;
+        }
+        Ok(())
+    }
+}
+
+impl Daemon {
+    /// Loads the models and opens the lines and the source, in this order: what is wrong with the
+    /// configuration shows before a device is touched. A source that is not there now is an
+    /// error; one that is lost later is waited for.
+    pub fn open(config: &Config) -> Result<Self, PipelineError> {
+        let vision = Vision::load(&config.detector, &config.classifier)?;
+        for model in vision.models() {
+            log::info!("{}, sha256 {}", model.name, model.sha256);
+        }
+        let board = gpio::open(&config.gpio)?;
+        log::info!("lines: {}", board.describe());
+        let source = camera::open(&config.camera)?;
+        log::info!("source: {}", source.describe());
+        Ok(Self { config: config.clone(), vision, source, board })
+    }
+
+    /// Runs until `shutdown`, the end of the source, or `limit`. Each event is given to `tell`,
+    /// whose error ends the run. However it ends, the lines are safe.
+    pub fn run(
+        self,
+        shutdown: &Shutdown,
+        limit: Option<Duration>,
+        tell: impl FnMut(&Event) -> io::Result<()> + Send + 'static,
+    ) -> Result<Totals, PipelineError> {
+        let faults = Faults::new(shutdown.clone());
+        let (slot, tally) = (Slot::default(), Tally::default());
+        let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
+        let (events_in, events) = crossbeam_channel::bounded(EVENTS);
+        let clock = Clock::start();
+        let camera = self.config.camera.clone();
+        let mut capture = Capture {
+            open: Box::new(move || camera::open(&camera)),
+            source: Some(self.source),
+            slot: slot.clone(),
+            clock,
+            shutdown: shutdown.clone(),
+            next_number: 0,
+            lost: false,
+        };
+        let mut sight = Sight {
+            vision: self.vision,
+            slot: slot.clone(),
+            seen: seen_in,
+            shutdown: shutdown.clone(),
+            faults: faults.clone(),
+        };
+        let mut control = Control {
+            config: self.config,
+            lamps: Lamps::new(self.board),
+            seen,
+            events: events_in,
+            clock,
+            shutdown: shutdown.clone(),
+            tally: tally.clone(),
+        };
+
+        let stages = Stages::new(&faults);
+        let started = stages
+            .start("reports", {
+                let (faults, mut tell) = (faults.clone(), tell);
+                move || report(&events, &mut tell, &faults)
+            })
+            .and_then(|()| {
+                // The end of control is the end of all.
+                let shutdown = shutdown.clone();
+                stages.start_then("control", move || control.run(), move || shutdown.trigger())
+            })
+            .and_then(|()| stages.start("vision", move || sight.run()))
+            .and_then(|()| stages.start("capture", move || capture.run()));
+        if let Err(error) = started {
+            faults.fail(PipelineError::Thread(error));
+        }
+
+        match limit {
+            Some(limit) => drop(shutdown.wait(limit)),
+            None => while !shutdown.wait(Duration::from_secs(3600)) {},
+        }
+        shutdown.trigger();
+        stages.wait(GRACE);
+        match faults.reason() {
+            Some(error) => Err(error),
+            None => Ok(Totals {
+                time: clock.now(),
+                frames: tally.frames(),
+                dropped: slot.dropped(),
+                people: tally.people(),
+                untold: tally.untold(),
+                breakdowns: faults.total(),
+            }),
+        }
+    }
+}
+
+/// The threads of one run.
+struct Stages<'a> {
+    faults: &'a Faults,
+    /// Each thread holds a sender for as long as it lives.
+    alive: Sender<()>,
+    all_ended: Receiver<()>,
+}
+
+impl<'a> Stages<'a> {
+    fn new(faults: &'a Faults) -> Self {
+        let (alive, all_ended) = crossbeam_channel::bounded(0);
+        Self { faults, alive, all_ended }
+    }
+
+    fn start(&self, name: &'static str, body: impl FnMut() + Send + 'static) -> io::Result<()> {
+        self.start_then(name, body, || {})
+    }
+
+    /// `finally` runs when the stage has ended and what it owned is dropped.
+    fn start_then(
+        &self,
+        name: &'static str,
+        body: impl FnMut() + Send + 'static,
+        finally: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let (faults, alive) = (self.faults.clone(), self.alive.clone());
+        thread::Builder::new().name(name.into()).spawn(move || {
+            faults.guard(name, body);
+            finally();
+            drop(alive);
+        })?;
+        Ok(())
+    }
+
+    /// Waits for all to end; one that hangs in a device is left behind, and the process ends
+    /// without it.
+    fn wait(self, time: Duration) {
+        drop(self.alive);
+        if self.all_ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
+            log::warn!("a stage did not end within {} ms and is left behind", time.as_millis());
+        }
+    }
+}
+
+/// The vision stage: newest frame in, looks out.
+struct Sight {
+    vision: Vision,
+    slot: Slot,
+    seen: Sender<Seen>,
+    shutdown: Shutdown,
+    faults: Faults,
+}
+
+impl Sight {
+    fn run(&mut self) {
+        let mut failed = 0;
+        while let Some(input) = self.slot.take(&self.shutdown) {
+            let seen = match input {
+                Input::Frame(frame) => match self.vision.look(&frame.picture) {
+                    Ok(looks) => {
+                        failed = 0;
+                        Seen::Looks { number: frame.number, at: frame.captured_at, looks }
+                    }
+                    Err(cause) => {
+                        failed += 1;
+                        if failed == 1 {
+                            log::error!("frame {}: {cause}", frame.number);
+                        }
+                        if failed == BLIND {
+                            self.faults.fail(PipelineError::Blind { count: failed, cause });
+                        }
+                        continue;
+                    }
+                },
+                Input::Lost(at) => Seen::Lost(at),
+                Input::Back(at) => Seen::Back(at),
+                Input::End => Seen::End,
+            };
+            crossbeam_channel::select! {
+                send(self.seen, seen) -> sent => if sent.is_err() { return },
+                recv(self.shutdown.closed()) -> _ => return,
+            }
+        }
+    }
+}
+
+/// The report stage: tells events until control has ended.
+fn report(
+    events: &Receiver<Event>,
+    tell: &mut impl FnMut(&Event) -> io::Result<()>,
+    faults: &Faults,
+) {
+    for event in events {
+        if let Err(error) = tell(&event) {
+            faults.fail(PipelineError::Report(error));
+            return;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// The one token that ends everything; a clone is the same token. Every wait observes it.
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    flag: Arc<AtomicBool>,
+    /// Nothing is ever sent: dropping the sender wakes all who wait.
+    sender: Arc<Mutex<Option<Sender<()>>>>,
+    closed: Receiver<()>,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        let (sender, closed) = crossbeam_channel::bounded(0);
+        Self { flag: Arc::default(), sender: Arc::new(Mutex::new(Some(sender))), closed }
+    }
+}
+
+impl Shutdown {
+    /// Ends everything; a second call does nothing more.
+    pub fn trigger(&self) {
+        self.flag.store(true, Ordering::SeqCst);
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    pub fn is_triggered(&self) -> bool {
+        self.flag.load(Ordering::SeqCst)
+    }
+
+    /// Waits for `time` or the end; true when it is the end.
+    pub fn wait(&self, time: Duration) -> bool {
+        self.closed.recv_timeout(time) == Err(RecvTimeoutError::Disconnected)
+    }
+
+    /// Disconnected at the end: for `select!` beside other channels.
+    pub fn closed(&self) -> &Receiver<()> {
+        &self.closed
+    }
+
+    /// True at the end: for those who can only look at a flag.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flag)
+    }
+
+    /// From now on SIGINT and SIGTERM trigger this token.
+    pub fn on_signals(&self) -> io::Result<()> {
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let token = self.clone();
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            for signal in &mut signals {
+                let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+                log::info!("{name}: ending");
+                token.trigger();
+            }
+        })?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_waits_for_long_is_woken_by_the_end() {
+        let token = Shutdown::default();
+        let waiting = token.clone();
+        let thread = std::thread::spawn(move || waiting.wait(Duration::from_secs(3600)));
+        token.trigger();
+        assert!(thread.join().unwrap());
+    }
+
+    #[test]
+    fn a_wait_without_an_end_comes_back() {
+        assert!(!Shutdown::default().wait(Duration::from_millis(1)));
+    }
+}

@@ -1,0 +1,273 @@
+use std::time::Duration;
+
+use super::assign::assign;
+use super::belief::Belief;
+use super::motion::{Motion, distance, overlap, size_ratio};
+use super::{Change, Counts, Person, Settings, TrackId, Update, Verdict};
+use crate::picture::{Label, Look, Rect};
+
+/// A face may be so many sizes from where it was expected: this much for trembling boxes, and so
+/// much a second besides. Somebody who walks across at 1.5 m/s covers ten face widths a second;
+/// once the speed is known only its change has to be allowed for.
+const REACH: f32 = 0.7;
+const REACH_PER_SECOND_UNKNOWN: f32 = 12.0;
+const REACH_PER_SECOND_KNOWN: f32 = 5.0;
+const REACH_MOST: f32 = 2.5;
+/// Somebody found again this near (in face sizes) to where they were lost is the same person.
+const FOUND_AGAIN: f32 = 3.0;
+/// From one look to the next a face grows or shrinks by less than this.
+const SIZE_MOST: f32 = 2.0;
+/// What leaving a track without a look costs: more than the furthest pair allowed.
+const ALONE: f32 = 2.0 * REACH_MOST * REACH_MOST;
+/// A face that covers so much of one already followed is a second box of the same face.
+const SAME_FACE: f32 = 0.6;
+
+/// Follows faces from frame to frame.
+///
+/// Every frame the looks are shared out among the tracks so that the sum of squared distances
+/// (in face sizes) between expected and seen places is smallest: first the strong looks among
+/// people, then what is left of the weak ones (as in ByteTrack, Zhang et al., ECCV 2022), then
+/// the rest among faces that are not yet people.
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    settings: Settings,
+    tracks: Vec<Track>,
+    gone: Counts,
+    last_id: u32,
+    /// Time as tracks know it: the sum of all steps forward.
+    now: Duration,
+    last_at: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+struct Track {
+    /// `None` until confirmed.
+    id: Option<TrackId>,
+    motion: Motion,
+    belief: Belief,
+    born: Duration,
+    looks: u32,
+    /// Frames without a look.
+    misses: u32,
+    look: Option<usize>,
+    told: Option<Label>,
+}
+
+impl Track {
+    fn new(index: usize, look: &Look, now: Duration, settings: &Settings) -> Self {
+        let mut belief = Belief::default();
+        belief.see(look, now, settings);
+        Self {
+            id: None,
+            motion: Motion::new(&look.face.bounds, now),
+            belief,
+            born: now,
+            looks: 1,
+            misses: 0,
+            look: Some(index),
+            told: None,
+        }
+    }
+
+    fn see(&mut self, index: usize, look: &Look, now: Duration, settings: &Settings) {
+        self.motion.update(&look.face.bounds, now);
+        self.belief.see(look, now, settings);
+        self.looks = self.looks.saturating_add(1);
+        self.look = Some(index);
+    }
+
+    /// The squared distance to a look, where it may be this face.
+    fn cost(&self, look: &Rect, now: Duration) -> Option<f32> {
+        let expected = self.motion.predict(now);
+        let unseen = now.saturating_sub(self.motion.seen()).as_secs_f32();
+        let per_second =
+            if self.motion.is_steady() { REACH_PER_SECOND_KNOWN } else { REACH_PER_SECOND_UNKNOWN };
+        let reach = (REACH + per_second * unseen).min(REACH_MOST);
+        let distance = distance(&expected, look);
+        let ratio = size_ratio(&expected, look);
+        (distance <= reach && ratio <= SIZE_MOST).then(|| distance.powi(2) + ratio.ln().powi(2))
+    }
+
+    /// Whether this lost person and a face that appeared later may be the same.
+    fn may_be(&self, other: &Track, now: Duration) -> bool {
+        let found = other.motion.predict(now);
+        let places = [self.motion.predict(self.motion.seen()), self.motion.predict(now)];
+        self.id.is_some()
+            && self.look.is_none()
+            && self.motion.seen() < other.born
+            && places.iter().any(|place| {
+                distance(place, &found) <= FOUND_AGAIN && size_ratio(place, &found) <= SIZE_MOST
+            })
+    }
+}
+
+impl Tracker {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            tracks: Vec::new(),
+            gone: Counts::default(),
+            last_id: 0,
+            now: Duration::ZERO,
+            last_at: None,
+        }
+    }
+
+    /// Takes in the looks of one frame, of the moment `at`. Time that goes back (a clip that
+    /// starts again) counts as standing still for that step.
+    pub fn update(&mut self, at: Duration, looks: &[Look]) -> Update {
+        self.now += at.saturating_sub(self.last_at.unwrap_or(at));
+        self.last_at = Some(at);
+        for track in &mut self.tracks {
+            track.look = None;
+        }
+        let free = self.share_out(looks);
+        for track in self.tracks.iter_mut().filter(|track| track.look.is_none()) {
+            track.misses = track.misses.saturating_add(1);
+        }
+        self.start(&free, looks);
+        self.confirm();
+        let mut changes = self.part();
+        changes.extend(self.judge());
+        Update { people: self.people(), changes }
+    }
+
+    /// Everybody so far: those who left with their last verdict, those present with their
+    /// present one.
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.gone;
+        for track in self.tracks.iter().filter(|track| track.id.is_some()) {
+            counts.add(track.belief.verdict());
+        }
+        counts
+    }
+
+    /// Gives looks to tracks, and returns the looks nobody took.
+    fn share_out(&mut self, looks: &[Look]) -> Vec<usize> {
+        let is_box = |index: &usize| {
+            let area = looks[*index].face.bounds.area();
+            area.is_finite() && area > 0.0
+        };
+        let mut free: Vec<usize> = (0..looks.len()).filter(is_box).collect();
+        let strong = |index: &usize| looks[*index].face.score >= self.settings.new_score;
+        let strong: Vec<usize> = free.iter().copied().filter(strong).collect();
+        self.pair(true, &strong, &mut free, looks);
+        for people in [true, false] {
+            let rest = free.clone();
+            self.pair(people, &rest, &mut free, looks);
+        }
+        free
+    }
+
+    /// Pairs people (or faces that are none yet) still without a look with some of the looks.
+    fn pair(&mut self, people: bool, some: &[usize], free: &mut Vec<usize>, looks: &[Look]) {
+        let now = self.now;
+        let mut tracks: Vec<&mut Track> = self
+            .tracks
+            .iter_mut()
+            .filter(|track| track.look.is_none() && track.id.is_some() == people)
+            .collect();
+        let pairs = assign(tracks.len(), some.len(), ALONE, |row, column| {
+            tracks[row].cost(&looks[some[column]].face.bounds, now)
+        });
+        for (track, column) in tracks.iter_mut().zip(pairs) {
+            if let Some(column) = column {
+                let index = some[column];
+                track.see(index, &looks[index], now, &self.settings);
+                free.retain(|&other| other != index);
+            }
+        }
+    }
+
+    /// A strong look nobody took may be a new person.
+    fn start(&mut self, free: &[usize], looks: &[Look]) {
+        for &index in free {
+            let look = &looks[index];
+            let taken = |track: &Track| {
+                track.look.is_some_and(|other| {
+                    overlap(&looks[other].face.bounds, &look.face.bounds) > SAME_FACE
+                })
+            };
+            if look.face.score >= self.settings.new_score && !self.tracks.iter().any(taken) {
+                self.tracks.push(Track::new(index, look, self.now, &self.settings));
+            }
+        }
+    }
+
+    /// Faces seen often enough become people: one lost just before near by, or somebody new.
+    fn confirm(&mut self) {
+        let mut index = 0;
+        while let Some(track) = self.tracks.get(index) {
+            if track.id.is_some() || track.looks < self.settings.confirm_looks {
+                index += 1;
+                continue;
+            }
+            let place = track.motion.predict(self.now);
+            let lost = self
+                .tracks
+                .iter()
+                .enumerate()
+                .filter(|(_, lost)| lost.may_be(track, self.now))
+                .map(|(at, lost)| (at, distance(&lost.motion.predict(self.now), &place)))
+                .min_by(|a, b| a.1.total_cmp(&b.1));
+            if let Some((lost, _)) = lost {
+                let found = self.tracks.remove(index);
+                let lost = if lost > index { lost - 1 } else { lost };
+                let track = &mut self.tracks[lost];
+                track.motion = found.motion;
+                track.look = found.look;
+                track.looks = track.looks.saturating_add(found.looks);
+                track.belief.absorb(&found.belief, &self.settings);
+            } else {
+                self.last_id += 1;
+                self.tracks[index].id = Some(TrackId(self.last_id));
+                index += 1;
+            }
+        }
+        self.tracks.sort_by_key(|track| (track.id.is_none(), track.id));
+    }
+
+    /// Lets go of who was not seen for too long. A face that is no person yet must be seen in at
+    /// least every second frame: false detections come and go.
+    fn part(&mut self) -> Vec<Change> {
+        let (now, occlusion) = (self.now, self.settings.occlusion);
+        let mut changes = Vec::new();
+        let gone = &mut self.gone;
+        self.tracks.retain(|track| {
+            let unseen = now.saturating_sub(track.motion.seen());
+            let Some(id) = track.id else {
+                return unseen <= occlusion && track.misses <= track.looks;
+            };
+            if unseen > occlusion {
+                let verdict = track.belief.verdict();
+                gone.add(verdict);
+                changes.push(Change::Left { track: id, verdict });
+            }
+            unseen <= occlusion
+        });
+        changes
+    }
+
+    /// Tells verdicts that are new or of another label than told before.
+    fn judge(&mut self) -> Vec<Change> {
+        let news = |track: &mut Track| {
+            let (id, verdict): (TrackId, Verdict) = (track.id?, track.belief.verdict()?);
+            let new = track.told != Some(verdict.label);
+            track.told = Some(verdict.label);
+            new.then_some(Change::Verdict { track: id, verdict })
+        };
+        self.tracks.iter_mut().filter_map(news).collect()
+    }
+
+    fn people(&self) -> Vec<Person> {
+        let person = |track: &Track| {
+            Some(Person {
+                track: track.id?,
+                look: track.look,
+                bounds: track.motion.predict(self.now),
+                verdict: track.belief.verdict(),
+            })
+        };
+        self.tracks.iter().filter_map(person).collect()
+    }
+}

@@ -1,0 +1,80 @@
+use super::{Affine, Geometry, cover_below, photometric, warp};
+use crate::picture::Picture;
+use crate::train::random::Random;
+
+fn noise(seed: u64, side: u32) -> Picture {
+    let mut random = Random::new(seed);
+    let mut picture = Picture::new(side, side);
+    picture.pixels_mut().fill_with(|| random.below(256) as u8);
+    picture
+}
+
+#[test]
+fn the_same_stream_makes_the_same_view() {
+    let view = |seed| {
+        let mut random = Random::new(seed);
+        let map = Geometry::default().draw(96, 0.5, 64, &mut random);
+        let mut view = warp(&noise(1, 96), &map, 64);
+        cover_below(&mut view, &mut random);
+        photometric(&mut view, &mut random);
+        view
+    };
+    for seed in 0..20 {
+        assert!(view(seed) == view(seed));
+    }
+    assert!(view(0) != view(1));
+}
+
+#[test]
+fn a_map_that_moves_nothing_gives_the_picture_back() {
+    let picture = noise(2, 24);
+    let still = Affine { a: 1.0, b: 0.0, c: 0.0, d: 0.0, e: 1.0, f: 0.0 };
+    assert!(warp(&picture, &still, 24) == picture);
+}
+
+#[test]
+fn outside_the_source_its_edge_is_repeated() {
+    let mut picture = Picture::new(4, 4);
+    picture.pixels_mut().fill(200);
+    let far = Affine { a: 10.0, b: 0.0, c: -40.0, d: 0.0, e: 10.0, f: -40.0 };
+    assert!(warp(&picture, &far, 8).pixels().iter().all(|byte| *byte == 200));
+}
+
+#[test]
+fn without_randomness_the_view_is_the_box_with_its_margin() {
+    let still = Geometry { margin: [0.15, 0.15], shift: 0.0, turn: 0.0, stretch: 0.0, shear: 0.0 };
+    let map = still.draw(200, 0.5, 128, &mut Random::new(1));
+    // The box takes 100 of 200 pixels; with 0.15 around it the view spans 35 to 165.
+    let left = map.a.mul_add(0.0, map.b.mul_add(0.0, map.c));
+    let right = map.a * 128.0 + map.c;
+    assert!((left.min(right) - 35.0).abs() < 1e-3 && (left.max(right) - 165.0).abs() < 1e-3);
+    assert!((map.f - 35.0).abs() < 1e-3 && (map.e * 128.0 + map.f - 165.0).abs() < 1e-3);
+}
+
+#[test]
+fn photometric_changes_keep_the_size_and_leave_something_to_see() {
+    let mut picture = Picture::new(40, 30);
+    for (at, byte) in picture.pixels_mut().iter_mut().enumerate() {
+        *byte = if at % 120 < 60 { 40 } else { 200 };
+    }
+    for seed in 0..200 {
+        let mut seen = picture.clone();
+        photometric(&mut seen, &mut Random::new(seed));
+        assert_eq!((seen.width(), seen.height()), (40, 30));
+        let left: u32 = (0..30).map(|y| u32::from(seen.get(4, y).unwrap()[1])).sum();
+        let right: u32 = (0..30).map(|y| u32::from(seen.get(35, y).unwrap()[1])).sum();
+        assert!(right > left + 30 * 20, "seed {seed}: {left} against {right}");
+    }
+}
+
+#[test]
+fn tiny_pictures_are_no_trouble() {
+    for seed in 0..100 {
+        for (width, height) in [(1, 1), (1, 7), (3, 1)] {
+            photometric(&mut Picture::new(width, height), &mut Random::new(seed));
+        }
+        cover_below(&mut Picture::new(1, 1), &mut Random::new(seed));
+    }
+    let still = Affine { a: 1.0, b: 0.0, c: 0.0, d: 0.0, e: 1.0, f: 0.0 };
+    assert_eq!(warp(&Picture::new(0, 0), &still, 2).pixels(), [0; 12]);
+}

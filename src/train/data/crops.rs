@@ -1,0 +1,154 @@
+//! The faces cut out: wide ones to draw random views from, exact ones to judge on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::finder::Finder;
+use super::{DataError, Fingerprint, MIN_WIDTH, Sample, Side, Split, split};
+use crate::picture::{Label, Picture};
+use crate::vision::crop;
+
+/// Margin of the cached training crops, as a part of the box: room for the widest random view;
+/// what lies further out is the edge repeated.
+pub const CACHE_MARGIN: f32 = 0.5;
+
+/// A face, ready.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    pub picture: Picture,
+    pub label: Label,
+    /// Index of its origin.
+    pub origin: usize,
+    /// Width of its box in the stored picture, pixels.
+    pub width: f32,
+}
+
+/// All faces in memory, on their sides.
+#[derive(Debug)]
+pub struct Crops {
+    /// Cut with `CACHE_MARGIN`, a third larger than the input.
+    pub train: Vec<Cut>,
+    /// Cut as the daemon cuts them, at the input's size.
+    pub validation: Vec<Cut>,
+    pub groups: usize,
+    /// One line for each picture that could not be read.
+    pub skipped: Vec<String>,
+}
+
+/// How faces are cut.
+#[derive(Clone, Debug)]
+pub struct Cutting {
+    /// Seed of the split.
+    pub seed: u64,
+    /// The network's input side, pixels.
+    pub input: u32,
+    /// Whether the training side's wide crops are made, too.
+    pub for_training: bool,
+    /// A face detector for pictures without boxes; see `FOLDER_SHARE` for the way without.
+    pub detector: Option<PathBuf>,
+}
+
+/// Reads every picture once, splits, and cuts. `progress` is called for each picture read.
+pub fn cut(
+    samples: Vec<Sample>,
+    cutting: &Cutting,
+    progress: &(dyn Fn() + Sync),
+) -> Result<Crops, DataError> {
+    let mut by_picture: BTreeMap<PathBuf, Vec<Sample>> = BTreeMap::new();
+    for sample in samples {
+        by_picture.entry(sample.path.clone()).or_default().push(sample);
+    }
+    let by_picture: Vec<(PathBuf, Vec<Sample>)> = by_picture.into_iter().collect();
+    let finder = || Finder::new(cutting.detector.as_deref());
+    // A detector that cannot be loaded is told before anything is read.
+    finder()?;
+    let read: Vec<Made> = by_picture
+        .into_par_iter()
+        .map_init(finder, |finder, (path, faces)| {
+            let made = one_picture(path, faces, finder.as_mut().ok(), cutting);
+            progress();
+            made
+        })
+        .collect();
+
+    let mut skipped = Vec::new();
+    let mut fingerprints = HashMap::new();
+    let (mut samples, mut cuts) = (Vec::new(), Vec::new());
+    for made in read {
+        fingerprints.extend(made.fingerprint.map(|print| (made.path, print)));
+        skipped.extend(made.skipped);
+        for (sample, both) in made.faces {
+            samples.push(sample);
+            cuts.push(both);
+        }
+    }
+    let Split { sides, groups } = split(&samples, &fingerprints, cutting.seed);
+    let mut crops = Crops { train: vec![], validation: vec![], groups, skipped };
+    for ((sample, both), side) in samples.into_iter().zip(cuts).zip(sides) {
+        let (label, origin) = (sample.label, sample.origin);
+        let ready = |picture| Cut { picture, label, origin, width: both.width };
+        match side {
+            Side::Validation => crops.validation.push(ready(both.exact)),
+            Side::Train => crops.train.extend(both.wide.map(ready)),
+        }
+    }
+    Ok(crops)
+}
+
+/// A face cut for either side: which one it is on is known only when all pictures were seen.
+struct Both {
+    exact: Picture,
+    wide: Option<Picture>,
+    width: f32,
+}
+
+/// What one picture gave.
+struct Made {
+    path: PathBuf,
+    fingerprint: Option<Fingerprint>,
+    faces: Vec<(Sample, Both)>,
+    skipped: Vec<String>,
+}
+
+fn one_picture(
+    path: PathBuf,
+    faces: Vec<Sample>,
+    mut finder: Option<&mut Finder>,
+    cutting: &Cutting,
+) -> Made {
+    let mut made = Made { path, fingerprint: None, faces: vec![], skipped: vec![] };
+    let picture = match open(&made.path) {
+        Ok(picture) => picture,
+        Err(error) => {
+            made.skipped.push(format!("{}: {error}", made.path.display()));
+            return made;
+        }
+    };
+    made.fingerprint = Some(Fingerprint::of(&picture));
+    for face in faces {
+        let found = || finder.as_mut().map(|finder| finder.find(&picture));
+        let Some(bounds) = face.bounds.or_else(found) else { continue };
+        if bounds.width() < MIN_WIDTH {
+            made.skipped.push(format!("{}: a face under {MIN_WIDTH} px", made.path.display()));
+            continue;
+        }
+        let cut = |margin, side| crop::cut(&picture, &crop::region(&bounds, margin), side);
+        let cache = (cutting.input * 3).div_ceil(2);
+        let both = Both {
+            exact: cut(crop::MARGIN, cutting.input),
+            wide: cutting.for_training.then(|| cut(CACHE_MARGIN, cache)),
+            width: bounds.width(),
+        };
+        made.faces.push((face, both));
+    }
+    made
+}
+
+fn open(path: &Path) -> Result<Picture, image::ImageError> {
+    let decoded = image::ImageReader::open(path)?.with_guessed_format()?.decode()?.into_rgb8();
+    let (width, height) = decoded.dimensions();
+    // The decoder's buffer always has this length.
+    Ok(Picture::from_pixels(width, height, decoded.into_raw()).unwrap_or(Picture::new(0, 0)))
+}

@@ -1,0 +1,46 @@
+//! Faces to learn from: where they come from, which side of the split they are on, their crops.
+//! Nothing here knows a network. Pictures stay in memory and are never copied elsewhere.
+
+mod crops;
+mod finder;
+mod hash;
+mod loader;
+mod source;
+mod split;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::path::PathBuf;
+
+pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, cut};
+pub use finder::FOLDER_SHARE;
+pub use hash::Fingerprint;
+pub use loader::{Batch, Loader, Views};
+pub use source::{MIN_WIDTH, Origin, Sample, read};
+pub use split::{Side, Split, split};
+
+use super::boxes::BoxesError;
+use crate::vision::VisionError;
+
+/// Why there is nothing to learn from.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    #[error(transparent)]
+    Boxes(#[from] BoxesError),
+    #[error(transparent)]
+    Vision(#[from] VisionError),
+    #[error("{path}: neither a folder of class folders nor a .csv of boxes")]
+    NotASource { path: PathBuf },
+    #[error("{path}: cannot be read: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}: no folder named with_mask, without_mask or incorrect_mask in it")]
+    NoClasses { path: PathBuf },
+    #[error(
+        "--data {argument:?}: {label:?} is no label; known: with_mask, without_mask, incorrect_mask"
+    )]
+    UnknownLabel { argument: String, label: String },
+    #[error("{path}: rows without a label; give one for all of them as --data {path}=without_mask")]
+    NoLabel { path: PathBuf },
+    #[error("the data holds {count} usable faces of {label}; at least {need} are needed")]
+    TooFew { label: &'static str, count: usize, need: usize },
+}

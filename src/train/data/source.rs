@@ -1,0 +1,129 @@
+//! Where faces come from: a folder of class folders, or a CSV of boxes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::DataError;
+use crate::picture::{Label, Rect};
+use crate::train::boxes;
+
+/// Narrower boxes teach nothing about masks: at 18 px a mask is some eight pixels wide.
+pub const MIN_WIDTH: f32 = 18.0;
+
+/// One of the places data comes from: `PATH` or, where its rows carry no label, `PATH=LABEL`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    pub path: PathBuf,
+    /// The label of rows that have none.
+    pub label: Option<Label>,
+}
+
+impl FromStr for Origin {
+    type Err = DataError;
+
+    fn from_str(argument: &str) -> Result<Self, DataError> {
+        let Some((path, name)) = argument.rsplit_once('=') else {
+            return Ok(Self { path: argument.into(), label: None });
+        };
+        let label = Label::from_name(name).ok_or_else(|| DataError::UnknownLabel {
+            argument: argument.to_owned(),
+            label: name.to_owned(),
+        })?;
+        Ok(Self { path: path.into(), label: Some(label) })
+    }
+}
+
+/// One labelled face in one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    pub path: PathBuf,
+    /// `None`: a folder's picture, whose face is yet to be found.
+    pub bounds: Option<Rect>,
+    pub label: Label,
+    /// Index of its origin in the order given.
+    pub origin: usize,
+    /// Pictures of one person share it, where file names tell.
+    pub person: Option<String>,
+}
+
+/// All usable faces of `origins`, in a fixed order, and one line for each thing left out.
+pub fn read(origins: &[Origin]) -> Result<(Vec<Sample>, Vec<String>), DataError> {
+    let mut samples = Vec::new();
+    let mut skipped = Vec::new();
+    for (index, origin) in origins.iter().enumerate() {
+        if origin.path.is_dir() {
+            read_folders(&origin.path, index, &mut samples)?;
+        } else if origin.path.extension().is_some_and(|e| e == "csv") {
+            read_boxes(origin, index, &mut samples, &mut skipped)?;
+        } else {
+            return Err(DataError::NotASource { path: origin.path.clone() });
+        }
+    }
+    Ok((samples, skipped))
+}
+
+fn read_folders(path: &Path, origin: usize, samples: &mut Vec<Sample>) -> Result<(), DataError> {
+    let before = samples.len();
+    for label in Label::ALL {
+        let folder = path.join(label.name());
+        if !folder.is_dir() {
+            continue;
+        }
+        let unreadable = |source| DataError::Unreadable { path: folder.clone(), source };
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            if file.is_file() {
+                files.push(file);
+            }
+        }
+        files.sort();
+        let sample = |path| Sample { path, bounds: None, label, origin, person: None };
+        samples.extend(files.into_iter().map(sample));
+    }
+    if samples.len() == before {
+        return Err(DataError::NoClasses { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+fn read_boxes(
+    origin: &Origin,
+    index: usize,
+    samples: &mut Vec<Sample>,
+    skipped: &mut Vec<String>,
+) -> Result<(), DataError> {
+    let boxes = boxes::read(&origin.path)?;
+    skipped.extend(boxes.skipped);
+    let mut narrow = 0;
+    for image in &boxes.images {
+        for face in image.faces.iter().filter(|face| !face.ignore) {
+            if face.bounds.width() < MIN_WIDTH {
+                narrow += 1;
+                continue;
+            }
+            let label = face.label.or(origin.label);
+            let label = label.ok_or_else(|| DataError::NoLabel { path: origin.path.clone() })?;
+            samples.push(Sample {
+                path: image.path.clone(),
+                bounds: Some(face.bounds),
+                label,
+                origin: index,
+                person: person(&image.path),
+            });
+        }
+    }
+    if narrow > 0 {
+        let path = origin.path.display();
+        skipped.push(format!("{path}: {narrow} boxes narrower than {MIN_WIDTH} px"));
+    }
+    Ok(())
+}
+
+/// `Some_Name_12.jpg` is picture 12 of Some_Name, as face collections name their files.
+fn person(path: &Path) -> Option<String> {
+    let (name, number) = path.file_stem()?.to_str()?.rsplit_once('_')?;
+    number.parse::<u32>().ok()?;
+    Some(format!("{}/{name}", path.parent()?.display()))
+}

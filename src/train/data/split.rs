@@ -1,0 +1,111 @@
+//! Which faces are learned from and which are kept to judge: by picture, copies and pictures of one
+//! person on one side, the same for the same seed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use super::{Fingerprint, Sample};
+use crate::train::random::Random;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Train,
+    Validation,
+}
+
+/// The side of each sample, in their order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    pub sides: Vec<Side>,
+    /// Groups of pictures that were kept together.
+    pub groups: usize,
+}
+
+/// Puts a fifth of the faces of every origin and label on the validation side, as near as whole
+/// groups allow. `fingerprints` holds one entry for each picture.
+pub fn split(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>, seed: u64) -> Split {
+    let groups = group(samples, fingerprints);
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (sample, group) in groups.iter().enumerate() {
+        members.entry(*group).or_default().push(sample);
+    }
+    let mut groups: Vec<Vec<usize>> = members.into_values().collect();
+    let count = groups.len();
+    Random::new(seed).shuffle(&mut groups);
+
+    let stratum = |sample: usize| (samples[sample].origin, samples[sample].label);
+    let mut total: HashMap<_, usize> = HashMap::new();
+    for sample in 0..samples.len() {
+        *total.entry(stratum(sample)).or_default() += 1;
+    }
+    let mut taken: HashMap<_, usize> = HashMap::new();
+    let mut sides = vec![Side::Train; samples.len()];
+    for group in groups {
+        // A group goes to validation while the stratum of its rarest face is short of its fifth.
+        let rarest = group.iter().map(|s| stratum(*s)).min_by_key(|s| (total[s], *s));
+        let Some(rarest) = rarest else { continue };
+        let have = taken.get(&rarest).copied().unwrap_or(0);
+        let adds = group.iter().filter(|s| stratum(**s) == rarest).count();
+        if have + adds <= total[&rarest].div_ceil(5) {
+            for sample in group {
+                *taken.entry(stratum(sample)).or_default() += 1;
+                sides[sample] = Side::Validation;
+            }
+        }
+    }
+    Split { sides, groups: count }
+}
+
+/// For each sample the number of its group.
+fn group(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>) -> Vec<usize> {
+    let mut pictures: BTreeMap<&PathBuf, usize> = BTreeMap::new();
+    for sample in samples {
+        let next = pictures.len();
+        pictures.entry(&sample.path).or_insert(next);
+    }
+    let mut sets = Sets::new(pictures.len());
+    let prints: Vec<(usize, Fingerprint)> = pictures
+        .iter()
+        .filter_map(|(path, index)| Some((*index, *fingerprints.get(*path)?)))
+        .collect();
+    for (at, (a, print)) in prints.iter().enumerate() {
+        for (b, other) in &prints[at + 1..] {
+            if print.distance(other) <= Fingerprint::NEAR {
+                sets.join(*a, *b);
+            }
+        }
+    }
+    let mut people: HashMap<&str, usize> = HashMap::new();
+    for sample in samples {
+        if let Some(person) = &sample.person {
+            let picture = pictures[&sample.path];
+            let first = *people.entry(person).or_insert(picture);
+            sets.join(first, picture);
+        }
+    }
+    samples.iter().map(|sample| sets.root(pictures[&sample.path])).collect()
+}
+
+/// Disjoint sets.
+struct Sets {
+    parents: Vec<usize>,
+}
+
+impl Sets {
+    fn new(count: usize) -> Self {
+        Self { parents: (0..count).collect() }
+    }
+
+    fn root(&mut self, mut item: usize) -> usize {
+        while self.parents[item] != item {
+            self.parents[item] = self.parents[self.parents[item]];
+            item = self.parents[item];
+        }
+        item
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.parents[a.max(b)] = a.min(b);
+    }
+}

@@ -1,0 +1,192 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{
+    Cutting, DataError, Fingerprint, Loader, Origin, Sample, Side, Views, cut, read, split,
+};
+use crate::picture::{Label, Picture};
+use crate::train::augment::{Geometry, warp};
+use crate::train::random::Random;
+
+/// Smooth light and dark spots, different for each seed: what pictures look like from afar.
+fn scene(seed: u64, width: u32, height: u32) -> Picture {
+    let mut random = Random::new(seed);
+    let mut spots = Picture::new(6, 6);
+    spots.pixels_mut().fill_with(|| random.below(256) as u8);
+    let map = crate::train::augment::Affine {
+        a: 6.0 / 240.0,
+        b: 0.0,
+        c: 0.0,
+        d: 0.0,
+        e: 6.0 / 240.0,
+        f: 0.0,
+    };
+    let large = warp(&spots, &map, 240);
+    let mut picture = Picture::new(width, height);
+    let whole = crate::picture::Rect { x1: 0.0, y1: 0.0, x2: 240.0, y2: 240.0 };
+    crate::vision::crop::resize(&large, &whole, &mut picture);
+    picture
+}
+
+fn save(picture: &Picture, path: &Path) {
+    let size = (picture.width(), picture.height());
+    image::save_buffer(path, picture.pixels(), size.0, size.1, image::ColorType::Rgb8).unwrap();
+}
+
+/// A folder of class folders with `each` pictures a class.
+pub(crate) fn toy_folder(each: u64) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (class, label) in Label::ALL.into_iter().enumerate() {
+        let folder = root.path().join(label.name());
+        std::fs::create_dir(&folder).unwrap();
+        for number in 0..each {
+            let picture = scene(1000 * class as u64 + number, 80, 96);
+            save(&picture, &folder.join(format!("{number}.png")));
+        }
+    }
+    root
+}
+
+#[test]
+fn a_copy_scaled_and_darkened_is_near_and_another_picture_is_not() {
+    let original = Fingerprint::of(&scene(1, 200, 150));
+    let mut copy = scene(1, 128, 128);
+    copy.pixels_mut().iter_mut().for_each(|byte| *byte = (f32::from(*byte) * 0.8) as u8);
+    assert!(original.distance(&Fingerprint::of(&copy)) <= Fingerprint::NEAR);
+    for other in 2..30 {
+        let distance = original.distance(&Fingerprint::of(&scene(other, 200, 150)));
+        assert!(distance > Fingerprint::NEAR, "scene {other}: {distance}");
+    }
+}
+
+/// 200 pictures of one face each; every third is a copy of the one before, in another folder.
+fn samples_with_copies() -> (Vec<Sample>, HashMap<PathBuf, Fingerprint>) {
+    let mut samples = Vec::new();
+    let mut prints = HashMap::new();
+    for number in 0..200u64 {
+        let origin = usize::from(number % 3 == 2);
+        let path = PathBuf::from(format!("{origin}/{number}.jpg"));
+        let original = if number % 3 == 2 { number - 1 } else { number };
+        prints.insert(path.clone(), Fingerprint::of(&scene(original, 64, 64)));
+        let label = if original % 4 == 0 { Label::WithoutMask } else { Label::WithMask };
+        samples.push(Sample { path, bounds: None, label, origin, person: None });
+    }
+    (samples, prints)
+}
+
+#[test]
+fn copies_of_one_picture_stay_on_one_side() {
+    let (samples, prints) = samples_with_copies();
+    let split = split(&samples, &prints, 5);
+    for at in (2..200).step_by(3) {
+        assert_eq!(split.sides[at], split.sides[at - 1], "picture {at}");
+    }
+    assert!(split.groups < 140, "{}", split.groups);
+}
+
+#[test]
+fn about_a_fifth_of_every_label_of_every_source_is_kept_to_judge_on() {
+    let (samples, prints) = samples_with_copies();
+    let sides = split(&samples, &prints, 5).sides;
+    for origin in 0..2 {
+        for label in [Label::WithMask, Label::WithoutMask] {
+            let of = |s: &&(&Sample, &Side)| s.0.origin == origin && s.0.label == label;
+            let all: Vec<_> = samples.iter().zip(&sides).collect();
+            let kept = all.iter().filter(of).filter(|s| *s.1 == Side::Validation).count() as f64;
+            let part = kept / all.iter().filter(of).count() as f64;
+            assert!((0.1..=0.3).contains(&part), "{origin} {label}: {part}");
+        }
+    }
+}
+
+#[test]
+fn the_split_depends_on_the_seed_and_on_nothing_else() {
+    let (samples, prints) = samples_with_copies();
+    assert_eq!(split(&samples, &prints, 5), split(&samples, &prints, 5));
+    assert_ne!(split(&samples, &prints, 5), split(&samples, &prints, 6));
+}
+
+#[test]
+fn pictures_of_one_person_stay_on_one_side() {
+    let mut samples = Vec::new();
+    let mut prints = HashMap::new();
+    for number in 0..60u64 {
+        let path = PathBuf::from(format!("{number}.jpg"));
+        prints.insert(path.clone(), Fingerprint::of(&scene(number, 64, 64)));
+        let person = Some(format!("person {}", number / 3));
+        let label = Label::WithoutMask;
+        samples.push(Sample { path, bounds: None, label, origin: 0, person });
+    }
+    let sides = split(&samples, &prints, 1).sides;
+    assert!(sides.chunks(3).all(|person| person[0] == person[1] && person[1] == person[2]));
+    assert!(sides.contains(&Side::Validation));
+}
+
+#[test]
+fn boxes_and_folders_are_read_and_what_is_left_out_is_named() {
+    let root = toy_folder(2);
+    let pictures = root.path().join("boxes");
+    std::fs::create_dir(&pictures).unwrap();
+    save(&scene(1, 100, 100), &pictures.join("Some_One_1.png"));
+    let csv = root.path().join("boxes.csv");
+    let rows = "image,xmin,ymin,xmax,ymax\nSome_One_1.png,10,10,60,60\nSome_One_1.png,0,0,9,9\n";
+    std::fs::write(&csv, rows).unwrap();
+
+    let folder: Origin = root.path().to_str().unwrap().parse().unwrap();
+    let boxes: Origin = format!("{}=without_mask", csv.display()).parse().unwrap();
+    let (samples, skipped) = read(&[folder, boxes]).unwrap();
+    assert_eq!(samples.len(), 7);
+    assert_eq!(samples[0].label, Label::WithMask);
+    assert!(samples[0].bounds.is_none());
+    assert_eq!((samples[6].label, samples[6].origin), (Label::WithoutMask, 1));
+    assert!(samples[6].person.as_ref().unwrap().ends_with("Some_One"));
+    assert_eq!(skipped.len(), 1);
+    assert!(skipped[0].ends_with("1 boxes narrower than 18 px"), "{skipped:?}");
+
+    let unlabelled: Origin = csv.to_str().unwrap().parse().unwrap();
+    assert!(matches!(read(&[unlabelled]), Err(DataError::NoLabel { .. })));
+}
+
+#[test]
+fn what_is_no_source_is_refused_by_name() {
+    let empty = tempfile::tempdir().unwrap();
+    let origin = |path: &Path| path.to_str().unwrap().parse::<Origin>().unwrap();
+    assert!(matches!(read(&[origin(empty.path())]), Err(DataError::NoClasses { .. })));
+    let text = empty.path().join("notes.txt");
+    assert!(matches!(read(&[origin(&text)]), Err(DataError::NotASource { .. })));
+    let message = "a.csv=masked".parse::<Origin>().unwrap_err().to_string();
+    assert!(message.contains("\"masked\" is no label"), "{message}");
+}
+
+#[test]
+fn broken_pictures_are_named_and_the_others_are_cut() {
+    let root = toy_folder(3);
+    std::fs::write(root.path().join("with_mask/9.jpg"), "no picture").unwrap();
+    let origin = root.path().to_str().unwrap().parse().unwrap();
+    let (samples, _) = read(&[origin]).unwrap();
+    let cutting = Cutting { seed: 1, input: 32, for_training: true, detector: None };
+    let crops = cut(samples, &cutting, &|| ()).unwrap();
+    assert_eq!(crops.train.len() + crops.validation.len(), 9);
+    assert_eq!(crops.skipped.len(), 1);
+    assert!(crops.skipped[0].contains("with_mask/9.jpg"));
+    assert!(crops.train.iter().all(|cut| cut.picture.width() == 48));
+    assert!(crops.validation.iter().all(|cut| cut.picture.width() == 32));
+}
+
+#[test]
+fn an_epoch_has_the_same_batches_every_time_it_is_made() {
+    let root = toy_folder(4);
+    let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()]).unwrap();
+    let cutting = Cutting { seed: 1, input: 32, for_training: true, detector: None };
+    let crops = Arc::new(cut(samples, &cutting, &|| ()).unwrap().train);
+    let views = Views { side: 32, geometry: Geometry::default(), cover: 0.5 };
+    let epoch = |number| -> Vec<Vec<f32>> {
+        let batches = Loader::start(Arc::clone(&crops), views, 2, 7, number);
+        batches.map(|batch| batch.inputs).collect()
+    };
+    let first = epoch(0);
+    assert_eq!(first.len(), crops.len() / 2);
+    assert_eq!(first, epoch(0));
+    assert_ne!(first, epoch(1));
+}

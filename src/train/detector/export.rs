@@ -1,0 +1,121 @@
+//! The network as ONNX with int8 weights.
+
+use anyhow::Result;
+use burn::nn::conv::Conv2d;
+use burn::tensor::Tensor;
+
+use super::network::{CHANNELS, Network, STRIDES, Separable, TAPS};
+use crate::train::onnx::{ConvShape, GraphBuilder, OnnxError, Output, Weights};
+
+/// The file's bytes: input `input` `[1, 3, 256, 320]` (loaders may set any multiple of 32), one
+/// output of 15 channels for each stride. Expects a network on a device without autodiff.
+pub fn export(network: &Network) -> Result<Vec<u8>> {
+    let (height, width) = (256, 320);
+    let mut g = GraphBuilder::new("maskgate detector", "input", &[1, 3, height, width]);
+    let input = g.input();
+    let mut x = conv(&mut g, &input, &network.backbone.stem)?;
+    x = g.relu(&x);
+    let mut taps = Vec::new();
+    for (index, block) in network.backbone.blocks.iter().enumerate() {
+        x = separable(&mut g, &x, block)?;
+        if TAPS.contains(&index) {
+            taps.push(x.clone());
+        }
+    }
+    let [c8, c16, c32] = [&taps[0], &taps[1], &taps[2]];
+    let lateral = conv(&mut g, c32, &network.neck.lateral32)?;
+    let p32 = g.relu(&lateral);
+    let lateral = conv(&mut g, c16, &network.neck.lateral16)?;
+    let lateral = g.relu(&lateral);
+    let above = g.upsample2(&p32);
+    let p16 = g.add(&lateral, &above);
+    let above = g.upsample2(&p16);
+    let p8 = g.add(c8, &above);
+    let mut predictions = Vec::new();
+    for (head, x) in network.neck.heads.iter().zip([&p8, &p16, &p32]) {
+        let x = separable(&mut g, x, &head.tower)?;
+        predictions.push(conv(&mut g, &x, &head.output)?);
+    }
+    let names = STRIDES.map(|stride| format!("stride{stride}"));
+    let dims = STRIDES.map(|stride| [1, CHANNELS, height / stride, width / stride]);
+    let outputs: Vec<Output<'_>> = (0..STRIDES.len())
+        .map(|at| Output { tensor: &predictions[at], name: &names[at], dims: &dims[at] })
+        .collect();
+    let metadata = [
+        ("maskgate.decoder", "center"),
+        ("maskgate.input", "rgb -1..1, width and height multiples of 32"),
+    ];
+    Ok(g.finish(&outputs, &metadata)?)
+}
+
+fn separable(g: &mut GraphBuilder, x: &str, block: &Separable) -> Result<String, OnnxError> {
+    let x = conv(g, x, &block.depthwise)?;
+    let x = g.relu(&x);
+    let x = conv(g, &x, &block.pointwise)?;
+    Ok(g.relu(&x))
+}
+
+fn conv(g: &mut GraphBuilder, x: &str, layer: &Conv2d) -> Result<String, OnnxError> {
+    let weights = Weights::new(&layer.weight.dims(), floats(layer.weight.val()))?;
+    let bias = layer.bias.as_ref().map(|bias| floats(bias.val()));
+    let pad = layer.kernel_size[0] / 2;
+    let shape = ConvShape { stride: layer.stride, pads: [pad; 4], groups: layer.groups };
+    Ok(g.conv(x, &weights, bias.as_deref(), shape))
+}
+
+fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    // All parameters are float32, so the conversion cannot fail.
+    tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::train::onnx::quantise;
+    use crate::train::parameters;
+    use crate::train::random::Random;
+    use crate::vision::model::ModelFile;
+
+    /// The network with its kernels rounded as the file rounds them.
+    fn rounded(network: Network) -> Network {
+        let mut values = parameters::take(&network);
+        for kernel in values.values_mut().filter(|kernel| kernel.shape.len() == 4) {
+            let weights = Weights::new(&kernel.shape, kernel.values.clone()).expect("finite");
+            let (bytes, scales) = quantise(&weights);
+            let per_channel = bytes.len() / scales.len();
+            let steps = bytes.iter().zip(scales.iter().flat_map(|s| vec![*s; per_channel]));
+            kernel.values = steps.map(|(byte, scale)| f32::from(*byte) * scale).collect();
+        }
+        parameters::put(network, &values).0
+    }
+
+    #[test]
+    fn the_file_answers_as_the_network_does() {
+        let device = Device::flex();
+        device.seed(3);
+        let network = rounded(Network::new(&device));
+        let (height, width) = (64, 96);
+        let mut random = Random::new(1);
+        let input: Vec<f32> = (0..3 * height * width).map(|_| random.range(-1.0, 1.0)).collect();
+        let tensor =
+            Tensor::from_data(TensorData::new(input.clone(), [1, 3, height, width]), &device);
+        let wanted = network.forward(tensor).map(floats);
+
+        let bytes = export(&network).expect("the network can be written");
+        let file = ModelFile::parse("test".into(), &bytes, "").expect("the file is whole");
+        let plan = file.plan([1, 3, height, width]).expect("tract takes the file");
+        let found = plan.run(&input).expect("tract runs it");
+        for ((found, wanted), stride) in found.iter().zip(&wanted).zip(STRIDES) {
+            assert_eq!(found.shape, [1, CHANNELS, height / stride, width / stride]);
+            let worst =
+                found.values.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-3, "stride {stride}: off by {worst}");
+            let spread = wanted[..found.values.len() / CHANNELS]
+                .iter()
+                .fold(0.0_f32, |m, v| m.max((v + 4.6).abs()));
+            assert!(spread > 1e-3, "stride {stride}: the outputs do not depend on the picture");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Fits the network: batches made ahead by a thread, AdamW on one cycle, averaged weights,
+//! checkpoints.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use burn::module::Module;
+use burn::optim::{AdamWConfig, GradientsParams};
+use burn::store::ModuleRecord;
+use burn::tensor::Device;
+use crossbeam_channel::{Receiver, bounded};
+
+use super::loss::{self, Batch};
+use super::network::Network;
+use super::samples::{self, SHAPES};
+use super::scene::Scenes;
+use super::targets::Cells;
+use super::{backbone, export};
+use crate::train::fit::{Average, Checkpoint, Progress, one_cycle};
+use crate::train::parameters;
+use crate::train::random::Random;
+
+/// Decay of the running average of the weights, a step.
+const AVERAGE: f32 = 0.998;
+
+/// How to fit.
+pub struct Fit {
+    pub steps: usize,
+    pub rate: f64,
+    pub seed: u64,
+    pub check: usize,
+}
+
+/// Where the weights come from; random where neither is given.
+pub struct Start<'a> {
+    /// An UltraFace slim file, for the backbone.
+    pub published: Option<&'a Path>,
+    /// The checkpoint of a finished training, for everything.
+    pub from: Option<&'a Path>,
+}
+
+/// Fits and hands the averaged network, as a sealed ONNX file, to `judge` every `check` steps and
+/// at the end. Takes up what `checkpoint` holds; the same seed and settings then give the same
+/// result as a training left alone.
+pub fn run(
+    fit: &Fit,
+    sources: Vec<Scenes>,
+    empty: Vec<Scenes>,
+    start: &Start<'_>,
+    checkpoint: &Path,
+    settings: &serde_json::Value,
+    mut judge: impl FnMut(usize, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let device = Device::flex().autodiff();
+    device.seed(fit.seed);
+    let mut network = Network::new(&device);
+    if let Some(path) = start.published {
+        network = backbone::start_from(network, path, &device)?;
+    }
+    if let Some(folder) = start.from {
+        let file = folder.join("average.bpk");
+        network = ModuleRecord::load(&file)
+            .and_then(|record| network.try_load_record(record))
+            .with_context(|| format!("{}: not a detector's weights", file.display()))?;
+    }
+    let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).with_epsilon(1e-8).init();
+    let mut average = parameters::take(&network);
+    let mut done = 0;
+    let store = Checkpoint::new(checkpoint);
+    if checkpoint.join("progress.json").exists() {
+        let saved = store.load(network, optimiser, settings)?;
+        average = parameters::take(&saved.average);
+        (network, optimiser, done) = (saved.network, saved.optimiser, saved.epochs);
+        println!("taken up at step {done}");
+    }
+    let mut average = Average::new(average, AVERAGE, done);
+
+    let batches = batches(fit, done, Arc::new(sources), Arc::new(empty));
+    let mut sums = [0.0_f32; 3];
+    let mut since = Instant::now();
+    for step in done..fit.steps {
+        let (side, input, cells) = batches.recv().context("the thread that makes batches ended")?;
+        let batch = Batch::new(input, &cells, side, &device);
+        let terms = loss::of(network.forward(batch.input.clone()), &batch);
+        let gradients = GradientsParams::from_grads(terms.total.backward(), &network);
+        let told = [terms.score, terms.boxes, terms.landmarks].map(|t| t.into_scalar::<f32>());
+        ensure!(
+            told.iter().all(|t| t.is_finite()),
+            "step {step}: the loss is {told:?}; lower --rate"
+        );
+        network = optimiser.step(one_cycle(step, fit.steps, fit.rate), network, gradients);
+        average.update(parameters::take(&network));
+        for (sum, told) in sums.iter_mut().zip(told) {
+            *sum += told;
+        }
+        let count = step + 1;
+        if count % 100 == 0 {
+            let [score, boxes, landmarks] = sums.map(|sum| sum / 100.0);
+            let pace = since.elapsed().as_secs_f32() / 100.0;
+            println!(
+                "step {count} of {}: score {score:.3}, boxes {boxes:.3}, landmarks {landmarks:.3}, {:.0} ms a step",
+                fit.steps,
+                pace * 1e3
+            );
+            (sums, since) = ([0.0; 3], Instant::now());
+        }
+        if count % fit.check == 0 || count == fit.steps {
+            let (averaged, ..) = parameters::put(network.valid(), &average.values);
+            let progress = Progress { settings: settings.clone(), epochs: count };
+            store.save(&network, averaged.clone(), &optimiser, &progress)?;
+            judge(count, &export::export(&averaged)?)?;
+            since = Instant::now();
+        }
+    }
+    Ok(())
+}
+
+type Made = (usize, Vec<f32>, Vec<Cells>);
+
+/// Makes the batches from `first` on, a few ahead. Each depends on seed and number alone.
+fn batches(
+    fit: &Fit,
+    first: usize,
+    sources: Arc<Vec<Scenes>>,
+    empty: Arc<Vec<Scenes>>,
+) -> Receiver<Made> {
+    let (send, receive) = bounded(4);
+    let (steps, seed) = (fit.steps, fit.seed);
+    thread::spawn(move || {
+        let root = Random::new(seed);
+        for step in first..steps {
+            let shape = SHAPES[step % SHAPES.len()];
+            let mut random = root.stream(step as u64);
+            let (input, cells) = samples::batch(&sources, &empty, shape, &mut random);
+            // The training ended early: nobody waits for more.
+            if send.send((shape.side, input, cells)).is_err() {
+                return;
+            }
+        }
+    });
+    receive
+}

@@ -1,0 +1,146 @@
+//! What the detector is punished for.
+
+use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::network::{CHANNELS, STRIDES};
+use super::targets::{self, Cells};
+
+/// Weights of the terms: boxes count twice because a face found in the wrong place is no use to
+/// the crop; landmarks are an extra. Four times their weight was tried: models/runs/detector-3.md.
+const BOX: f32 = 2.0;
+const LANDMARK: f32 = 0.5;
+/// Pixel distances are compared in parts of the face's size; beyond this part the loss is linear.
+const LANDMARK_KNEE: f32 = 0.1;
+
+/// The targets of a batch as tensors.
+pub struct Batch {
+    pub input: Tensor<4>,
+    positive: Tensor<2>,
+    weight: Tensor<2>,
+    bounds: Tensor<3>,
+    landmarks: Tensor<3>,
+    has_landmarks: Tensor<2>,
+    side: usize,
+}
+
+impl Batch {
+    /// `input` holds `cells.len() * 3 * side * side` values.
+    pub fn new(input: Vec<f32>, cells: &[Cells], side: usize, device: &Device) -> Self {
+        let n = cells.len();
+        let per = targets::grid(side).len();
+        let gather = |part: fn(&Cells) -> &Vec<f32>| -> Vec<f32> {
+            cells.iter().flat_map(|c| part(c).iter().copied()).collect()
+        };
+        let flat = |part| Tensor::<2>::from_data(TensorData::new(gather(part), [n, per]), device);
+        let deep = |part, width| {
+            Tensor::<3>::from_data(TensorData::new(gather(part), [n, per, width]), device)
+        };
+        Self {
+            input: Tensor::from_data(TensorData::new(input, [n, 3, side, side]), device),
+            positive: flat(|c| &c.positive),
+            weight: flat(|c| &c.weight),
+            bounds: deep(|c| &c.bounds, 4).swap_dims(1, 2),
+            landmarks: deep(|c| &c.landmarks, 10).swap_dims(1, 2),
+            has_landmarks: flat(|c| &c.has_landmarks),
+            side,
+        }
+    }
+}
+
+/// The terms of the loss, each already weighted.
+pub struct Terms {
+    pub total: Tensor<1>,
+    pub score: Tensor<1>,
+    pub boxes: Tensor<1>,
+    pub landmarks: Tensor<1>,
+}
+
+/// Quality focal loss on scores (Li et al., "Generalized Focal Loss", 2020: the score learns the
+/// IoU of its box), GIoU on boxes (Rezatofighi et al. 2019), smooth L1 on landmarks.
+pub fn of(outputs: [Tensor<4>; 3], batch: &Batch) -> Terms {
+    let device = batch.positive.device();
+    let flat: Vec<Tensor<3>> = outputs
+        .into_iter()
+        .map(|output| {
+            let [n, c, h, w] = output.dims();
+            output.reshape([n, c, h * w])
+        })
+        .collect();
+    let raw = Tensor::cat(flat, 2);
+    let [n, _, per] = raw.dims();
+    let (x, y, stride) = centers(batch.side, &device);
+    let channel =
+        |index: usize| raw.clone().slice([0..n, index..index + 1, 0..per]).reshape([n, per]);
+
+    let count = batch.positive.clone().sum().clamp_min(1.0);
+    let (cx, cy) =
+        (x.clone() + channel(1) * stride.clone(), y.clone() + channel(2) * stride.clone());
+    let width = channel(3).clamp(-3.0, 5.0).exp() * stride.clone();
+    let height = channel(4).clamp(-3.0, 5.0).exp() * stride.clone();
+    let predicted = [
+        cx.clone() - width.clone() * 0.5,
+        cy.clone() - height.clone() * 0.5,
+        cx + width * 0.5,
+        cy + height * 0.5,
+    ];
+    let wanted: [Tensor<2>; 4] = std::array::from_fn(|edge| {
+        batch.bounds.clone().slice([0..n, edge..edge + 1, 0..per]).reshape([n, per])
+    });
+    let (iou, giou) = overlap(predicted, wanted.clone());
+    let boxes = ((giou.neg() + 1.0) * batch.positive.clone()).sum() / count.clone() * BOX;
+
+    let logit = channel(0);
+    let quality = iou.detach().clamp(0.0, 1.0) * batch.positive.clone();
+    let score = sigmoid(logit.clone());
+    let entropy = relu(logit.clone()) - logit.clone() * quality.clone()
+        + (logit.abs().neg().exp() + 1.0).log();
+    let focus = (score - quality).powi_scalar(2);
+    let score = (entropy * focus * batch.weight.clone()).sum() / count;
+
+    let points = raw.slice([0..n, 5..CHANNELS, 0..per]);
+    let pairs = |t: Tensor<2>| t.reshape([1, 1, per]);
+    let origin = Tensor::cat(vec![pairs(x), pairs(y)], 1).repeat_dim(1, 5);
+    let points = origin + points * pairs(stride);
+    let [x1, y1, x2, y2] = wanted;
+    let size = ((x2 - x1) * (y2 - y1)).sqrt().reshape([n, 1, per]);
+    let distance = ((points - batch.landmarks.clone()) / size).abs();
+    let near = distance.clone().clamp_max(LANDMARK_KNEE);
+    let smooth = near.clone().powi_scalar(2) * (0.5 / LANDMARK_KNEE) + (distance - near);
+    let known = batch.has_landmarks.clone();
+    let landmarks = (smooth.sum_dim(1).reshape([n, per]) * known.clone()).sum()
+        / known.sum().clamp_min(1.0)
+        * LANDMARK;
+
+    Terms { total: score.clone() + boxes.clone() + landmarks.clone(), score, boxes, landmarks }
+}
+
+/// x, y and stride of each cell, `[1, cells]`.
+fn centers(side: usize, device: &Device) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
+    let grid = targets::grid(side);
+    let row = |part: fn(&(crate::picture::Point, f32)) -> f32| {
+        let values: Vec<f32> = grid.iter().map(part).collect();
+        Tensor::<2>::from_data(TensorData::new(values, [1, grid.len()]), device)
+    };
+    debug_assert!(STRIDES.iter().all(|s| side.is_multiple_of(*s)));
+    (row(|c| c.0.x), row(|c| c.0.y), row(|c| c.1))
+}
+
+/// IoU and generalised IoU of boxes given by their four edges.
+fn overlap(a: [Tensor<2>; 4], b: [Tensor<2>; 4]) -> (Tensor<2>, Tensor<2>) {
+    let [ax1, ay1, ax2, ay2] = a;
+    let [bx1, by1, bx2, by2] = b;
+    let area = |x1: &Tensor<2>, y1: &Tensor<2>, x2: &Tensor<2>, y2: &Tensor<2>| {
+        (x2.clone() - x1.clone()) * (y2.clone() - y1.clone())
+    };
+    let both = area(&ax1, &ay1, &ax2, &ay2) + area(&bx1, &by1, &bx2, &by2);
+    let width = relu(ax2.clone().min_pair(bx2.clone()) - ax1.clone().max_pair(bx1.clone()));
+    let height = relu(ay2.clone().min_pair(by2.clone()) - ay1.clone().max_pair(by1.clone()));
+    let common = width * height;
+    let union = both - common.clone() + 1e-6;
+    let hull =
+        (ax2.max_pair(bx2) - ax1.min_pair(bx1)) * (ay2.max_pair(by2) - ay1.min_pair(by1)) + 1e-6;
+    let iou = common / union.clone();
+    let giou = iou.clone() - (hull.clone() - union) / hull;
+    (iou, giou)
+}

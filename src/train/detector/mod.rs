@@ -1,0 +1,16 @@
+//! The face detector: network, samples, targets, loss, fitting, judging.
+//! Never: decoding and suppression, which are vision's.
+
+mod args;
+mod backbone;
+mod export;
+mod fit;
+mod judge;
+mod loss;
+mod network;
+mod samples;
+mod scene;
+mod targets;
+
+pub use args::{Args, evaluate, run};
+pub use judge::Judgement;

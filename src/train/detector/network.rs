@@ -1,0 +1,180 @@
+//! A single-shot, anchor-free net: a depthwise-separable backbone in the layout of UltraFace slim
+//! (so that its published weights fit), a top-down path, and one head for each stride.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Initializer, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+/// Score, centre, size, five landmarks; see `vision::decode::center`.
+pub const CHANNELS: usize = 15;
+pub const STRIDES: [usize; 3] = [8, 16, 32];
+
+/// Input channels, output channels, stride of each separable block of the backbone.
+pub const BLOCKS: [(usize, usize, usize); 12] = [
+    (16, 32, 1),
+    (32, 32, 2),
+    (32, 32, 1),
+    (32, 64, 2),
+    (64, 64, 1),
+    (64, 64, 1),
+    (64, 64, 1),
+    (64, 128, 2),
+    (128, 128, 1),
+    (128, 128, 1),
+    (128, 256, 2),
+    (256, 256, 1),
+];
+/// Blocks after which a stride of 8, 16 and 32 is complete.
+pub const TAPS: [usize; 3] = [6, 9, 11];
+/// Channels of the stem, and of the top-down path.
+pub const STEM: usize = 16;
+pub const NECK: usize = 64;
+
+/// A 3×3 depthwise convolution, then a 1×1; a bias and ReLU after each. There is no batch
+/// normalisation: the published weights come with theirs, which is folded when they are read.
+#[derive(Module, Debug)]
+pub struct Separable {
+    pub depthwise: Conv2d,
+    pub pointwise: Conv2d,
+}
+
+impl Separable {
+    fn new(input: usize, output: usize, stride: usize, device: &Device) -> Self {
+        Self {
+            depthwise: convolution(input, input, 3, stride, input, device),
+            pointwise: convolution(input, output, 1, 1, 1, device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        relu(self.pointwise.forward(relu(self.depthwise.forward(x))))
+    }
+}
+
+/// One stride's predictions.
+#[derive(Module, Debug)]
+pub struct Head {
+    pub tower: Separable,
+    pub output: Conv2d,
+}
+
+/// The parts that can start from published weights.
+#[derive(Module, Debug)]
+pub struct Backbone {
+    pub stem: Conv2d,
+    pub blocks: Vec<Separable>,
+}
+
+/// The parts that start from nothing.
+#[derive(Module, Debug)]
+pub struct Neck {
+    pub lateral16: Conv2d,
+    pub lateral32: Conv2d,
+    pub heads: Vec<Head>,
+}
+
+/// The whole detector: `[n, 3, h, w]` RGB in [-1, 1], h and w multiples of 32.
+#[derive(Module, Debug)]
+pub struct Network {
+    pub backbone: Backbone,
+    pub neck: Neck,
+}
+
+impl Network {
+    /// Random weights; scores start near 0.01, so that the many background cells do not drown the
+    /// few faces at first (Lin et al., "Focal Loss for Dense Object Detection", 2017).
+    pub fn new(device: &Device) -> Self {
+        let blocks = BLOCKS.iter().map(|&(i, o, s)| Separable::new(i, o, s, device)).collect();
+        let stem = convolution(3, STEM, 3, 2, 1, device);
+        let [_, c16, c32] = TAPS.map(|tap| BLOCKS[tap].1);
+        let head = || {
+            let mut output = convolution(NECK, CHANNELS, 1, 1, 1, device);
+            output.weight =
+                Initializer::Normal { mean: 0.0, std: 0.01 }.init([CHANNELS, NECK, 1, 1], device);
+            output.bias = output.bias.map(|bias| {
+                bias.map(|b| {
+                    let mut start = vec![0.0_f32; CHANNELS];
+                    start[0] = -4.6;
+                    // Boxes start two cells wide.
+                    start[3] = 0.7;
+                    start[4] = 0.7;
+                    Tensor::from_floats(start.as_slice(), &b.device())
+                })
+            });
+            Head { tower: Separable::new(NECK, NECK, 1, device), output }
+        };
+        Self {
+            backbone: Backbone { stem, blocks },
+            neck: Neck {
+                lateral16: convolution(c16, NECK, 1, 1, 1, device),
+                lateral32: convolution(c32, NECK, 1, 1, 1, device),
+                heads: STRIDES.iter().map(|_| head()).collect(),
+            },
+        }
+    }
+
+    /// Raw predictions, `[n, 15, h / stride, w / stride]` for each stride.
+    pub fn forward(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
+        let mut x = relu(self.backbone.stem.forward(input));
+        let mut taps = Vec::with_capacity(TAPS.len());
+        for (index, block) in self.backbone.blocks.iter().enumerate() {
+            x = block.forward(x);
+            if TAPS.contains(&index) {
+                taps.push(x.clone());
+            }
+        }
+        let neck = &self.neck;
+        let p32 = relu(neck.lateral32.forward(taps[2].clone()));
+        let p16 = relu(neck.lateral16.forward(taps[1].clone())) + double(p32.clone());
+        let p8 = taps[0].clone() + double(p16.clone());
+        let predict = |level: usize, x: Tensor<4>| {
+            let head = &neck.heads[level];
+            head.output.forward(head.tower.forward(x))
+        };
+        [predict(0, p8), predict(1, p16), predict(2, p32)]
+    }
+}
+
+/// Multiply-adds for an input of `width` × `height`, multiples of 32.
+pub fn multiply_adds(width: usize, height: usize) -> usize {
+    let separable = |i: usize, o: usize, cells: usize| cells * (9 * i + i * o);
+    let mut cells = width * height / 4;
+    let mut total = cells * 27 * STEM;
+    for (input, output, stride) in BLOCKS {
+        cells /= stride * stride;
+        total += separable(input, output, cells);
+    }
+    for (level, stride) in STRIDES.into_iter().enumerate() {
+        let cells = width * height / (stride * stride);
+        let lateral = if level == 0 { 0 } else { BLOCKS[TAPS[level]].1 * NECK };
+        total += separable(NECK, NECK, cells) + cells * (lateral + NECK * CHANNELS);
+    }
+    total
+}
+
+fn convolution(
+    input: usize,
+    output: usize,
+    kernel: usize,
+    stride: usize,
+    groups: usize,
+    device: &Device,
+) -> Conv2d {
+    let pad = kernel / 2;
+    let config = Conv2dConfig::new([input, output], [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_groups(groups)
+        .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
+        .with_initializer(Initializer::KaimingNormal { gain: 2.0_f64.sqrt(), fan_out_only: false });
+    let mut layer = config.init(device);
+    layer.bias = Some(Initializer::Zeros.init([output], device));
+    layer
+}
+
+/// Each cell becomes four.
+fn double(x: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    x.reshape([n, c, h, 1, w, 1]).expand([n, c, h, 2, w, 2]).reshape([n, c, h * 2, w * 2])
+}

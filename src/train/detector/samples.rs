@@ -1,0 +1,181 @@
+//! Square samples cut from scenes: small ones, since a fully convolutional net learns the same
+//! from them as from whole frames at a third of the cost.
+
+use super::scene::Scenes;
+use super::targets::{self, Cells, Target};
+use crate::picture::{Face, Picture, Point, Rect};
+use crate::train::augment;
+use crate::train::random::Random;
+use crate::vision::crop;
+
+/// How samples of a batch look.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Side in pixels, a multiple of 32.
+    pub side: usize,
+    pub batch: usize,
+    /// Sizes in pixels that the chosen face is scaled to, evenly in their logarithm.
+    pub faces: (f32, f32),
+}
+
+/// Most batches are small; every fourth shows near faces, which small samples cannot hold.
+pub const SHAPES: [Shape; 4] = [
+    Shape { side: 160, batch: 16, faces: (9.0, 120.0) },
+    Shape { side: 160, batch: 16, faces: (9.0, 60.0) },
+    Shape { side: 160, batch: 16, faces: (9.0, 120.0) },
+    Shape { side: 256, batch: 6, faces: (30.0, 230.0) },
+];
+
+/// A picture is not scaled up more than this: no camera gives such mush.
+const LARGEST_SCALE: f32 = 2.0;
+/// Faces under this size in the sample are neither right nor wrong.
+const SMALLEST: f32 = 7.0;
+/// So are faces of which less than this part is in the sample.
+const VISIBLE: f32 = 0.55;
+/// Part of the samples that is cut from pictures without faces.
+const EMPTY: f32 = 0.2;
+
+/// The batch numbered `index`: input values and cells of each sample.
+pub fn batch(
+    sources: &[Scenes],
+    empty: &[Scenes],
+    shape: Shape,
+    random: &mut Random,
+) -> (Vec<f32>, Vec<Cells>) {
+    let area = 3 * shape.side * shape.side;
+    let mut input = vec![0.0; shape.batch * area];
+    let mut cells = Vec::with_capacity(shape.batch);
+    for planes in input.chunks_exact_mut(area) {
+        let (picture, faces) = sample(sources, empty, shape, random);
+        crop::to_input(&picture, planes);
+        cells.push(targets::assign(&faces, shape.side));
+    }
+    (input, cells)
+}
+
+/// One sample and its faces.
+pub fn sample(
+    sources: &[Scenes],
+    empty: &[Scenes],
+    shape: Shape,
+    random: &mut Random,
+) -> (Picture, Vec<Target>) {
+    let from_empty = !empty.is_empty() && random.chance(EMPTY);
+    let source = pick(if from_empty { empty } else { sources }, random);
+    let scene = &source.scenes[random.below(source.scenes.len())];
+    let (width, height) = (scene.picture.width() as f32, scene.picture.height() as f32);
+    let side = shape.side as f32;
+
+    let shown: Vec<&Target> = scene.faces.iter().filter(|face| !face.ignore).collect();
+    let (low, high) = shape.faces;
+    let region = if let Some(face) = shown.get(random.below(shown.len())) {
+        let wanted = random.range(low.ln(), high.ln()).exp();
+        let scale = (wanted / face.bounds.area().sqrt()).min(LARGEST_SCALE);
+        let reach = side / scale;
+        // The face lies anywhere in the sample.
+        let (u, v) = (random.range(0.05, 0.95), random.range(0.05, 0.95));
+        let center = face.bounds.center();
+        square(center.x - u * reach, center.y - v * reach, reach)
+    } else {
+        let reach = width.max(height) * random.range(0.25, 1.0);
+        let reach = reach.max(side / LARGEST_SCALE);
+        let x = random.range(0.0, (width - reach).max(0.0));
+        square(x, random.range(0.0, (height - reach).max(0.0)), reach)
+    };
+    let mut picture = crop::cut(&scene.picture, &region, shape.side as u32);
+    let scale = side / region.width();
+    let mut faces: Vec<Target> =
+        scene.faces.iter().filter_map(|face| place(face, &region, scale, side)).collect();
+    if random.chance(0.5) {
+        picture = picture.mirrored();
+        faces.iter_mut().for_each(|face| mirror(face, side));
+    }
+    if random.chance(0.6) {
+        augment::photometric(&mut picture, random);
+    }
+    (picture, faces)
+}
+
+/// Sources by the square root of their size: many small sources teach more than one large one.
+fn pick<'a>(sources: &'a [Scenes], random: &mut Random) -> &'a Scenes {
+    let weight = |s: &Scenes| (s.scenes.len() as f32).sqrt();
+    let mut at = random.unit() * sources.iter().map(weight).sum::<f32>();
+    for source in sources {
+        at -= weight(source);
+        if at < 0.0 && !source.scenes.is_empty() {
+            return source;
+        }
+    }
+    &sources[0]
+}
+
+fn square(x: f32, y: f32, side: f32) -> Rect {
+    Rect { x1: x, y1: y, x2: x + side, y2: y + side }
+}
+
+/// The face in the sample's pixels, `None` where nothing of it is left.
+fn place(face: &Target, region: &Rect, scale: f32, side: f32) -> Option<Target> {
+    let b = face.bounds;
+    let moved = Rect {
+        x1: (b.x1 - region.x1) * scale,
+        y1: (b.y1 - region.y1) * scale,
+        x2: (b.x2 - region.x1) * scale,
+        y2: (b.y2 - region.y1) * scale,
+    };
+    let bounds = moved.clamped(side, side);
+    if bounds.area() <= 0.0 {
+        return None;
+    }
+    let center = moved.center();
+    let inside = center.x > 0.0 && center.y > 0.0 && center.x < side && center.y < side;
+    let clear = inside && bounds.area() >= VISIBLE * moved.area();
+    let landmarks = face.landmarks.map(|points| {
+        points.map(|p| Point { x: (p.x - region.x1) * scale, y: (p.y - region.y1) * scale })
+    });
+    Some(Target {
+        bounds,
+        landmarks,
+        ignore: face.ignore || !clear || moved.area().sqrt() < SMALLEST,
+    })
+}
+
+fn mirror(target: &mut Target, side: f32) {
+    let landmarks = target.landmarks.unwrap_or_default();
+    let face = Face { bounds: target.bounds, score: 1.0, landmarks }.mirrored(side);
+    target.bounds = face.bounds;
+    target.landmarks = target.landmarks.map(|_| face.landmarks);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::detector::scene::Scene;
+
+    #[test]
+    fn the_chosen_face_is_where_the_sample_says_it_is() {
+        // A white square on black stands for the face.
+        let mut picture = Picture::new(300, 200);
+        for y in 80..120 {
+            for x in 140..180 {
+                picture.put(x, y, [255; 3]);
+            }
+        }
+        let bounds = Rect { x1: 140.0, y1: 80.0, x2: 180.0, y2: 120.0 };
+        let face = Target { bounds, landmarks: Some([bounds.center(); 5]), ignore: false };
+        let scenes = vec![Scene { picture, faces: vec![face] }];
+        let sources = [Scenes { name: "drawn".into(), scenes }];
+        let mut random = Random::new(5);
+        for _ in 0..50 {
+            let shape = Shape { side: 160, batch: 1, faces: (20.0, 60.0) };
+            let (picture, faces) = sample(&sources, &[], shape, &mut random);
+            for face in faces.iter().filter(|face| !face.ignore) {
+                let p = face.bounds.center();
+                let middle = picture.get(p.x as i64, p.y as i64).unwrap_or_default();
+                assert!(middle.iter().any(|&c| c > 60), "nothing at {p:?}");
+                let landmark = face.landmarks.unwrap_or_default()[2];
+                let visible = face.bounds.area().sqrt();
+                assert!((landmark.x - p.x).abs() < visible && (landmark.y - p.y).abs() < visible);
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Whole pictures with their faces, held in memory: the training draws thousands of samples from
+//! each.
+
+use anyhow::Result;
+
+use super::targets::Target;
+use crate::picture::{Picture, Point, Rect};
+use crate::train::boxes::{self, AnnotatedImage};
+use crate::vision::crop;
+
+/// Longer side pictures are kept at, in pixels: twice what the detector sees by default.
+const LONGEST: u32 = 640;
+
+/// One picture.
+pub struct Scene {
+    pub picture: Picture,
+    pub faces: Vec<Target>,
+}
+
+/// The pictures of one `--boxes` or `--background`.
+pub struct Scenes {
+    pub name: String,
+    pub scenes: Vec<Scene>,
+}
+
+/// Reads the pictures of `images`; those that cannot be decoded are named and left out.
+pub fn load(name: &str, images: &[AnnotatedImage]) -> Scenes {
+    let scenes = images.iter().filter_map(scene).collect();
+    Scenes { name: name.to_owned(), scenes }
+}
+
+/// Reads a CSV and says what was left out.
+pub fn annotated(name: &str) -> Result<Vec<AnnotatedImage>> {
+    let boxes = boxes::read_named(name)?;
+    for line in boxes.skipped.iter().take(20) {
+        log::warn!("skipped {line}");
+    }
+    log::info!("{name}: {} pictures, {} rows skipped", boxes.images.len(), boxes.skipped.len());
+    Ok(boxes.images)
+}
+
+fn scene(image: &AnnotatedImage) -> Option<Scene> {
+    let decoded = match image::open(&image.path) {
+        Ok(decoded) => decoded.into_rgb8(),
+        Err(error) => {
+            log::warn!("skipped {}: {error}", image.path.display());
+            return None;
+        }
+    };
+    let (width, height) = decoded.dimensions();
+    let picture = Picture::from_pixels(width, height, decoded.into_raw())?;
+    let scale = (LONGEST as f32 / width.max(height) as f32).min(1.0);
+    let picture = if scale < 1.0 {
+        let whole = Rect { x1: 0.0, y1: 0.0, x2: width as f32, y2: height as f32 };
+        let to = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+        let mut small = Picture::new(to(width), to(height));
+        crop::resize(&picture, &whole, &mut small);
+        small
+    } else {
+        picture
+    };
+    let faces = image.faces.iter().map(|face| Target {
+        bounds: face.bounds.scaled(scale, scale),
+        landmarks: face
+            .landmarks
+            .map(|points| points.map(|p| Point { x: p.x * scale, y: p.y * scale })),
+        ignore: face.ignore,
+    });
+    Some(Scene { faces: faces.collect(), picture })
+}

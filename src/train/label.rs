@@ -1,0 +1,243 @@
+//! Teacher labelling: published detectors mark the faces that nobody has marked, add landmarks to
+//! boxes that have none, and point out faces that annotators left out.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::boxes::{self, AnnotatedImage, Annotation, LANDMARK_COLUMNS};
+use crate::config;
+use crate::picture::{Face, Picture, Point};
+use crate::vision::model::ModelFile;
+use crate::vision::{Detector, Family};
+
+/// What to label, with which teachers.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Teacher detectors: YuNet or UltraFace ONNX files
+    #[arg(long, required = true, num_args = 1..)]
+    teacher: Vec<PathBuf>,
+    /// A folder of pictures; a CSV of the same name beside it, if there is one, is completed:
+    /// its boxes stay, get landmarks, and faces it lacks are added as ignored
+    #[arg(long)]
+    images: PathBuf,
+    /// Do not read that CSV
+    #[arg(long)]
+    fresh: bool,
+    /// The CSV to write
+    #[arg(long)]
+    out: PathBuf,
+    /// Longer sides in pixels that teachers of free input size look at; each also mirrored
+    #[arg(long, num_args = 1.., default_values_t = [320, 640])]
+    size: Vec<u32>,
+    /// Best score from which a face that two views agree on is believed
+    #[arg(long, default_value_t = 0.6)]
+    believe: f32,
+    /// Best score from which something is ignored instead of being called background
+    #[arg(long, default_value_t = 0.4)]
+    doubt: f32,
+}
+
+/// A face with the number of views that saw it.
+struct Seen {
+    face: Face,
+    /// Those of the surest view that finds landmarks; UltraFace merely places them.
+    landmarks: Option<[Point; 5]>,
+    views: usize,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let mut views = views(args)?;
+    let known_csv = args.images.with_extension("csv");
+    let images = if known_csv.is_file() && !args.fresh {
+        let known = boxes::read(&known_csv)?;
+        known.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+        known.images
+    } else {
+        pictures_in(&args.images)?
+    };
+    ensure!(!images.is_empty(), "{}: no pictures", args.images.display());
+
+    let mut csv =
+        format!("image,xmin,ymin,xmax,ymax,label,ignore,score,{}\n", LANDMARK_COLUMNS.join(","));
+    let (mut faces, mut ignored, mut failed) = (0, 0, 0);
+    for (index, image) in images.iter().enumerate() {
+        let picture = match image::open(&image.path) {
+            Ok(picture) => picture.into_rgb8(),
+            Err(error) => {
+                log::warn!("skipped {}: {error}", image.path.display());
+                failed += 1;
+                continue;
+            }
+        };
+        let (width, height) = picture.dimensions();
+        let Some(picture) = Picture::from_pixels(width, height, picture.into_raw()) else {
+            continue;
+        };
+        let seen = look(&mut views, &picture)?;
+        let rows = rows(image, &seen, args);
+        faces += rows.iter().filter(|(a, _)| !a.ignore).count();
+        ignored += rows.iter().filter(|(a, _)| a.ignore).count();
+        let name = image.path.file_name().unwrap_or_default().to_string_lossy();
+        write_rows(&mut csv, &name, &rows);
+        if index % 200 == 199 {
+            log::info!(
+                "{} of {} pictures: {faces} faces, {ignored} ignored",
+                index + 1,
+                images.len()
+            );
+        }
+    }
+    fs::write(&args.out, csv)
+        .with_context(|| format!("{}: cannot be written", args.out.display()))?;
+    println!(
+        "{}: {} pictures, {faces} faces, {ignored} ignored regions, {failed} unreadable",
+        args.out.display(),
+        images.len()
+    );
+    Ok(())
+}
+
+/// Every teacher at every size it takes.
+fn views(args: &Args) -> Result<Vec<Detector>> {
+    let mut views = Vec::new();
+    for path in &args.teacher {
+        let open = || ModelFile::open(path, "", ("", &[]));
+        let fixed = Family::of(&open()?)?.fixed_size();
+        let sizes = match fixed {
+            Some((width, _)) => vec![width],
+            None => args.size.clone(),
+        };
+        for size in sizes {
+            let config = config::Detector {
+                width: size,
+                height: size,
+                threshold: args.doubt,
+                ..config::Detector::default()
+            };
+            views.push(Detector::from_file(open()?, &config)?);
+        }
+    }
+    Ok(views)
+}
+
+/// Every readable picture of a folder, without faces; the others are named.
+pub(super) fn pictures_in(folder: &Path) -> Result<Vec<AnnotatedImage>> {
+    let entries = fs::read_dir(folder)
+        .with_context(|| format!("{}: the folder cannot be read", folder.display()))?;
+    let mut images = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        match image::image_dimensions(&path) {
+            Ok((width, height)) => {
+                images.push(AnnotatedImage { path, width, height, faces: vec![] })
+            }
+            Err(error) => log::warn!("skipped {}: {error}", path.display()),
+        }
+    }
+    images.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(images)
+}
+
+/// Everything any view sees, the same face counted once.
+fn look(views: &mut [Detector], picture: &Picture) -> Result<Vec<Seen>> {
+    let mirror = picture.mirrored();
+    let width = picture.width() as f32;
+    let mut all: Vec<(Face, bool)> = Vec::new();
+    for view in views {
+        let finds = view.family().finds_landmarks();
+        all.extend(view.detect(picture)?.into_iter().map(|face| (face, finds)));
+        let mirrored = view.detect(&mirror)?;
+        all.extend(mirrored.iter().map(|face| (face.mirrored(width), finds)));
+    }
+    let mut best: Vec<Seen> = Vec::new();
+    all.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
+    for (face, finds) in all {
+        let landmarks = finds.then_some(face.landmarks);
+        match best.iter_mut().find(|seen| same(&seen.face, &face)) {
+            Some(seen) => {
+                seen.views += 1;
+                seen.landmarks = seen.landmarks.or(landmarks);
+            }
+            None => best.push(Seen { face, landmarks, views: 1 }),
+        }
+    }
+    Ok(best)
+}
+
+/// Teachers draw boxes differently: a low overlap, or one box mostly inside the other.
+fn same(a: &Face, b: &Face) -> bool {
+    let smaller = a.bounds.area().min(b.bounds.area());
+    a.bounds.iou(&b.bounds) > 0.35 || a.bounds.intersect(&b.bounds).area() > 0.7 * smaller
+}
+
+/// The annotators' boxes with landmarks, and the faces they lack.
+fn rows(image: &AnnotatedImage, seen: &[Seen], args: &Args) -> Vec<(Annotation, f32)> {
+    let mut used = vec![false; seen.len()];
+    let mut rows = Vec::new();
+    for known in &image.faces {
+        let overlap = |s: &Seen| s.face.bounds.iou(&known.bounds);
+        let best = (0..seen.len()).max_by(|&a, &b| overlap(&seen[a]).total_cmp(&overlap(&seen[b])));
+        let matched = best.filter(|&at| overlap(&seen[at]) > 0.35);
+        for (used, s) in used.iter_mut().zip(seen) {
+            let covered = s.face.bounds.intersect(&known.bounds).area();
+            *used |= overlap(s) > 0.35 || covered > 0.7 * s.face.bounds.area();
+        }
+        let landmarks = matched.and_then(|at| seen[at].landmarks);
+        let score = matched.map_or(0.0, |at| seen[at].face.score);
+        rows.push((
+            Annotation { landmarks: landmarks.or(known.landmarks), ..known.clone() },
+            score,
+        ));
+    }
+    let annotated = !image.faces.is_empty();
+    for (s, _) in seen.iter().zip(&used).filter(|(_, used)| !**used) {
+        let believed = s.face.score >= args.believe && s.views >= 2;
+        if annotated && !believed {
+            // The annotators looked here and saw no face; a doubt of the teacher's is not enough.
+            continue;
+        }
+        rows.push((
+            Annotation {
+                bounds: s.face.bounds,
+                label: None,
+                ignore: annotated || !believed,
+                landmarks: s.landmarks,
+            },
+            s.face.score,
+        ));
+    }
+    rows
+}
+
+fn write_rows(csv: &mut String, name: &str, rows: &[(Annotation, f32)]) {
+    if rows.is_empty() {
+        // The picture still counts: it is known to hold no face.
+        let _ = writeln!(csv, "{name},,,,{}", ",".repeat(13));
+    }
+    for (row, score) in rows {
+        let b = row.bounds;
+        let label = row.label.map_or("", |label| label.name());
+        let _ = write!(
+            csv,
+            "{name},{:.1},{:.1},{:.1},{:.1},{label},{},{score:.3}",
+            b.x1,
+            b.y1,
+            b.x2,
+            b.y2,
+            u8::from(row.ignore)
+        );
+        match row.landmarks {
+            Some(points) => {
+                for p in points {
+                    let _ = write!(csv, ",{:.1},{:.1}", p.x, p.y);
+                }
+            }
+            None => csv.push_str(&",".repeat(10)),
+        }
+        csv.push('\n');
+    }
+}

@@ -1,0 +1,18 @@
+//! Training: data, networks, fitting, ONNX.
+//! Only with the feature `train`; crop and preprocessing are vision's.
+
+pub mod augment;
+pub mod boxes;
+pub mod classifier;
+pub mod clip;
+pub mod data;
+pub mod detector;
+pub mod evaluate;
+pub mod fit;
+pub mod label;
+pub mod mobilenet;
+pub mod onnx;
+pub mod parameters;
+pub mod progress;
+pub mod random;
+pub mod report;

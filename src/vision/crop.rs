@@ -1,0 +1,181 @@
+//! The one way from a frame and a face to what the classifier sees. Daemon and trainer both come
+//! through here, so they cannot disagree.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use crate::picture::{Picture, Rect};
+
+/// How much of the surroundings the classifier sees, as a part of the face's longer side added on
+/// each side. Chin, ears and a mask's lower edge lie outside many detectors' boxes.
+pub const MARGIN: f32 = 0.15;
+
+/// The square that is cut for a face: about the box's centre, side `max(w, h) * (1 + 2 * margin)`
+/// pixels. It may reach beyond the picture.
+pub fn region(bounds: &Rect, margin: f32) -> Rect {
+    let center = bounds.center();
+    let half = bounds.width().max(bounds.height()) * (0.5 + margin);
+    Rect { x1: center.x - half, y1: center.y - half, x2: center.x + half, y2: center.y + half }
+}
+
+/// Cuts `region` (pixels of `picture`, fractions allowed) and scales it to `size` × `size`.
+/// Beyond the picture's edge the nearest pixel of the edge is repeated: a grey or black border
+/// would be a shape of its own. Shrinking averages all pixels (no aliasing), growing is bilinear.
+/// An empty picture or region gives black.
+pub fn cut(picture: &Picture, region: &Rect, size: u32) -> Picture {
+    let mut out = Picture::new(size, size);
+    if picture.width() == 0 || picture.height() == 0 || size == 0 || region.area() <= 0.0 {
+        return out;
+    }
+    // A region far outside or far larger than the picture must not cost memory.
+    let reach = 2.0 * picture.width().max(picture.height()) as f32 + 2.0 * region.width();
+    if !reach.is_finite() || region.width() > 4.0 * picture.width().max(picture.height()) as f32 {
+        return out;
+    }
+    let x0 = region.x1.floor() as i64;
+    let y0 = region.y1.floor() as i64;
+    let width = (region.x2.ceil() as i64 - x0).max(1) as u32;
+    let height = (region.y2.ceil() as i64 - y0).max(1) as u32;
+    let inside = x0 >= 0
+        && y0 >= 0
+        && x0 + i64::from(width) <= i64::from(picture.width())
+        && y0 + i64::from(height) <= i64::from(picture.height());
+    if inside {
+        resize(picture, region, &mut out);
+    } else {
+        let padded = replicate(picture, x0, y0, width, height);
+        let moved = Rect {
+            x1: region.x1 - x0 as f32,
+            y1: region.y1 - y0 as f32,
+            x2: region.x2 - x0 as f32,
+            y2: region.y2 - y0 as f32,
+        };
+        resize(&padded, &moved, &mut out);
+    }
+    out
+}
+
+/// The classifier's input: planar RGB, `3 * size * size` values in [-1, 1].
+pub fn to_input(picture: &Picture, planes: &mut [f32]) {
+    planar(picture, planes, 1.0 / 127.5, -1.0);
+}
+
+/// Interleaved bytes to planes: `byte * scale + offset`; red, then green, then blue.
+pub(crate) fn planar(picture: &Picture, planes: &mut [f32], scale: f32, offset: f32) {
+    let area = picture.width() as usize * picture.height() as usize;
+    let (red, rest) = planes.split_at_mut(area);
+    let (green, blue) = rest.split_at_mut(area);
+    let outputs = red.iter_mut().zip(green.iter_mut()).zip(blue.iter_mut());
+    for (rgb, ((r, g), b)) in picture.pixels().chunks_exact(3).zip(outputs) {
+        *r = f32::from(rgb[0]).mul_add(scale, offset);
+        *g = f32::from(rgb[1]).mul_add(scale, offset);
+        *b = f32::from(rgb[2]).mul_add(scale, offset);
+    }
+}
+
+/// Scales `part` of `from` (inside it) onto the whole of `to`.
+pub(crate) fn resize(from: &Picture, part: &Rect, to: &mut Picture) {
+    let (width, height) = (to.width(), to.height());
+    let Ok(source) = ImageRef::new(from.width(), from.height(), from.pixels(), PixelType::U8x3)
+    else {
+        return;
+    };
+    let Ok(mut target) = Image::from_slice_u8(width, height, to.pixels_mut(), PixelType::U8x3)
+    else {
+        return;
+    };
+    let options =
+        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+            f64::from(part.x1.max(0.0)),
+            f64::from(part.y1.max(0.0)),
+            f64::from(part.x2.min(from.width() as f32) - part.x1.max(0.0)),
+            f64::from(part.y2.min(from.height() as f32) - part.y1.max(0.0)),
+        );
+    // Fails only for a crop outside the source, which `part` is not.
+    let _ = Resizer::new().resize(&source, &mut target, &options);
+}
+
+/// The window of `picture` at (`x0`, `y0`), its edge pixels repeated where the window leaves it.
+fn replicate(picture: &Picture, x0: i64, y0: i64, width: u32, height: u32) -> Picture {
+    let mut out = Picture::new(width, height);
+    let last_x = i64::from(picture.width()) - 1;
+    let last_y = i64::from(picture.height()) - 1;
+    let row_bytes = width as usize * 3;
+    for (y, row) in (y0..).zip(out.pixels_mut().chunks_exact_mut(row_bytes)) {
+        let y = y.clamp(0, last_y);
+        for (x, pixel) in (x0..).zip(row.chunks_exact_mut(3)) {
+            if let Some(rgb) = picture.get(x.clamp(0, last_x), y) {
+                pixel.copy_from_slice(&rgb);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Red tells the column, green the row.
+    fn ramp(width: u32, height: u32) -> Picture {
+        let mut picture = Picture::new(width, height);
+        for y in 0..height {
+            for x in 0..width {
+                picture.put(i64::from(x), i64::from(y), [x as u8, y as u8, 9]);
+            }
+        }
+        picture
+    }
+
+    #[test]
+    fn the_region_is_square_about_the_centre_with_the_margin_on_each_side() {
+        let bounds = Rect { x1: 10.0, y1: 20.0, x2: 30.0, y2: 60.0 };
+        let expected = Rect { x1: -6.0, y1: 14.0, x2: 46.0, y2: 66.0 };
+        assert_eq!(region(&bounds, 0.15), expected);
+    }
+
+    #[test]
+    fn a_region_of_the_same_size_is_copied_pixel_by_pixel() {
+        let region = Rect { x1: 8.0, y1: 16.0, x2: 40.0, y2: 48.0 };
+        let out = cut(&ramp(64, 64), &region, 32);
+        assert_eq!(out.get(0, 0), Some([8, 16, 9]));
+        assert_eq!(out.get(31, 31), Some([39, 47, 9]));
+    }
+
+    #[test]
+    fn beyond_the_edge_the_nearest_pixel_is_repeated() {
+        let region = Rect { x1: -16.0, y1: -16.0, x2: 16.0, y2: 16.0 };
+        let out = cut(&ramp(64, 64), &region, 32);
+        assert_eq!(out.get(3, 5), Some([0, 0, 9]));
+        assert_eq!(out.get(31, 5), Some([15, 0, 9]));
+        assert_eq!(out.get(31, 31), Some([15, 15, 9]));
+    }
+
+    #[test]
+    fn the_input_is_planar_from_minus_one_to_one() {
+        let picture = Picture::from_pixels(2, 1, vec![0, 255, 51, 255, 0, 204]);
+        let mut planes = [0.0; 6];
+        to_input(&picture.expect("six bytes are two pixels"), &mut planes);
+        let expected = [-1.0, 1.0, 1.0, -1.0, -0.6, 0.6];
+        assert!(planes.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{planes:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_region_of_any_picture_gives_a_crop_of_the_asked_size(
+            width in 1..90_u32, height in 1..90_u32,
+            x in -200.0..200.0_f32, y in -200.0..200.0_f32, side in 0.0..300.0_f32,
+        ) {
+            let region = Rect { x1: x, y1: y, x2: x + side, y2: y + side };
+            let out = cut(&ramp(width, height), &region, 24);
+            prop_assert_eq!((out.width(), out.height()), (24, 24));
+            // A crop holds only colours that the picture has.
+            let held = out.pixels().chunks_exact(3).all(|p| {
+                p == [0, 0, 0] || (u32::from(p[0]) < width && u32::from(p[1]) < height && p[2] == 9)
+            });
+            prop_assert!(held);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+use std::path::Path;
+
+use crate::config;
+use crate::picture::{Face, Picture, Point, Rect};
+
+use super::decode::Family;
+use super::model::{ModelFile, Origin, Plan};
+use super::{VisionError, crop, nms};
+
+/// The model inside the binary.
+const BUILT_IN: (&str, &[u8]) =
+    ("detector", include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/detector.onnx")));
+
+/// Plans kept for frames of different shape; a camera needs one, a folder of pictures several.
+const PLANS: usize = 4;
+
+/// Finds faces.
+pub struct Detector {
+    file: ModelFile,
+    family: Family,
+    /// The box a picture is scaled to fit, longer side first.
+    fit: (u32, u32),
+    threshold: f32,
+    nms_iou: f32,
+    /// The one used last comes first.
+    plans: Vec<Plan>,
+    input: Vec<f32>,
+}
+
+/// The detector file at `path` with the SHA-256 `pinned` (empty: any), or the built-in one where
+/// `path` is empty.
+pub fn open(path: &Path, pinned: &str) -> Result<ModelFile, VisionError> {
+    ModelFile::open(path, pinned, BUILT_IN)
+}
+
+impl Detector {
+    /// Loads the configured file, or the built-in model.
+    pub fn load(config: &config::Detector) -> Result<Self, VisionError> {
+        Self::from_file(open(&config.model, &config.sha256)?, config)
+    }
+
+    /// Takes one of our detectors, a YuNet or an UltraFace file; they are told apart by metadata
+    /// and output names.
+    pub fn from_file(file: ModelFile, config: &config::Detector) -> Result<Self, VisionError> {
+        let family = Family::of(&file)?;
+        let (width, height) = (config.width.max(1), config.height.max(1));
+        let mut detector = Self {
+            file,
+            family,
+            fit: (width.max(height), width.min(height)),
+            threshold: config.threshold,
+            nms_iou: config.nms_iou,
+            plans: Vec::new(),
+            input: Vec::new(),
+        };
+        // One run shows whether the outputs are what the decoder reads.
+        detector.detect(&Picture::new(width, height))?;
+        Ok(detector)
+    }
+
+    /// Faces by falling score, in pixels of `picture`. The picture is scaled to fit the configured
+    /// size (turned for a portrait), keeping its shape; what the network's stride needs beyond it
+    /// is filled with mid-grey at the right and bottom.
+    pub fn detect(&mut self, picture: &Picture) -> Result<Vec<Face>, VisionError> {
+        if picture.width() == 0 || picture.height() == 0 {
+            return Ok(vec![]);
+        }
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let (fit_width, fit_height) = match self.family.fixed_size() {
+            Some((w, h)) => (w as f32, h as f32),
+            None if width >= height => (self.fit.0 as f32, self.fit.1 as f32),
+            None => (self.fit.1 as f32, self.fit.0 as f32),
+        };
+        let scale = (fit_width / width).min(fit_height / height);
+        // A picture of extreme shape keeps at least one pixel in its short direction.
+        let inner =
+            (((width * scale).round() as u32).max(1), ((height * scale).round() as u32).max(1));
+        let (scale_x, scale_y) = (inner.0 as f32 / width, inner.1 as f32 / height);
+        let (tensor_width, tensor_height) = match self.family.fixed_size() {
+            Some(size) => size,
+            None => (inner.0.next_multiple_of(32), inner.1.next_multiple_of(32)),
+        };
+        self.fill(picture, inner, (tensor_width, tensor_height));
+        let plan = self.plan([1, 3, tensor_height as usize, tensor_width as usize])?;
+        let outputs = self.plans[plan].run(&self.input)?;
+        let faces = self
+            .family
+            .decode(&outputs, (tensor_width, tensor_height), self.threshold)
+            .map_err(|reason| VisionError::WrongShape {
+                model: self.file.origin().name.clone(),
+                wanted: "face detector",
+                reason,
+            })?;
+        let in_picture = faces
+            .into_iter()
+            .map(|face| rescale(face, 1.0 / scale_x, 1.0 / scale_y, width, height))
+            .filter(|face| face.bounds.area() > 0.0)
+            .collect();
+        Ok(nms::suppress(in_picture, self.nms_iou))
+    }
+
+    /// Whose model it is.
+    pub fn family(&self) -> &Family {
+        &self.family
+    }
+
+    pub fn origin(&self) -> &Origin {
+        self.file.origin()
+    }
+
+    /// Writes the scaled picture into `self.input`.
+    fn fill(&mut self, picture: &Picture, inner: (u32, u32), tensor: (u32, u32)) {
+        let mut scaled = Picture::new(inner.0, inner.1);
+        let whole =
+            Rect { x1: 0.0, y1: 0.0, x2: picture.width() as f32, y2: picture.height() as f32 };
+        crop::resize(picture, &whole, &mut scaled);
+        let normal = self.family.normalisation();
+        let (width, height) = (tensor.0 as usize, tensor.1 as usize);
+        let area = width * height;
+        self.input.clear();
+        self.input.resize(3 * area, 127.0_f32.mul_add(normal.scale, normal.offset));
+        let row_bytes = inner.0 as usize * 3;
+        for (y, row) in scaled.pixels().chunks_exact(row_bytes).enumerate() {
+            for (x, rgb) in row.chunks_exact(3).enumerate() {
+                for (channel, &byte) in rgb.iter().enumerate() {
+                    let plane = if normal.bgr { 2 - channel } else { channel };
+                    self.input[plane * area + y * width + x] =
+                        f32::from(byte).mul_add(normal.scale, normal.offset);
+                }
+            }
+        }
+    }
+
+    /// Index of the plan for `shape`, made and kept if it is new.
+    fn plan(&mut self, shape: [usize; 4]) -> Result<usize, VisionError> {
+        match self.plans.iter().position(|plan| plan.shape() == shape) {
+            Some(0) => {}
+            Some(at) => self.plans[..=at].rotate_right(1),
+            None => {
+                self.plans.truncate(PLANS - 1);
+                self.plans.insert(0, self.file.plan(shape)?);
+            }
+        }
+        Ok(0)
+    }
+}
+
+fn rescale(face: Face, sx: f32, sy: f32, width: f32, height: f32) -> Face {
+    Face {
+        bounds: face.bounds.scaled(sx, sy).clamped(width, height),
+        score: face.score,
+        landmarks: face.landmarks.map(|p| Point { x: p.x * sx, y: p.y * sy }),
+    }
+}

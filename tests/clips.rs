@@ -1,0 +1,72 @@
+//! `maskgate video`: every frame, through tracking and policy.
+
+mod support;
+
+use std::fs;
+
+use support::{clip, maskgate, run, text, write};
+use tempfile::tempdir;
+
+#[test]
+fn every_frame_gives_a_line_and_a_summary_ends_it() {
+    let folder = tempdir().unwrap();
+    let path = write(folder.path(), "empty room.mjpg", clip(12));
+    let result = run(&["video", text(&path), "--json"]);
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    let lines = result.json();
+    let frames: Vec<_> = lines.iter().filter(|line| line["type"] == "frame").collect();
+    assert_eq!(frames.len(), 12);
+    for (number, frame) in frames.iter().enumerate() {
+        assert_eq!(frame["frame"], number);
+        assert!(frame["t"].is_number() && frame["faces"].is_array());
+    }
+    let summary = lines.last().unwrap();
+    assert_eq!((&summary["type"], &summary["frames"]), (&"summary".into(), &12.into()));
+    for key in ["people", "with_mask", "without_mask", "incorrect_mask", "fps"] {
+        assert!(summary[key].is_number(), "no {key} in {summary}");
+    }
+}
+
+#[test]
+fn an_annotated_clip_has_the_same_frames() {
+    let folder = tempdir().unwrap();
+    let path = write(folder.path(), "room.mjpg", clip(5));
+    let out = folder.path().join("annotated.mjpg");
+    let result = run(&["video", text(&path), "--out", text(&out)]);
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    assert!(result.stdout.contains("summary: 5 frames"), "{}", result.stdout);
+    let again = run(&["video", text(&out), "--json"]);
+    assert_eq!(again.json().last().unwrap()["frames"], 5);
+}
+
+#[test]
+fn the_clip_itself_is_never_written_over() {
+    let folder = tempdir().unwrap();
+    let path = write(folder.path(), "room.mjpg", clip(3));
+    run(&["video", text(&path), "--out", text(&path)]).refused(2, &["the clip itself"]);
+    assert_eq!(fs::read(&path).unwrap(), clip(3));
+}
+
+#[test]
+fn without_ffmpeg_it_says_what_to_install() {
+    let folder = tempdir().unwrap();
+    let path = write(folder.path(), "room.mjpg", clip(3));
+    let out = folder.path().join("annotated.mp4");
+    let result: support::Result = maskgate(&["video", text(&path), "--out", text(&out)])
+        .env("PATH", "/nonexistent")
+        .output()
+        .unwrap()
+        .into();
+    result.refused(1, &["annotated.mp4", "ffmpeg", "apt install ffmpeg"]);
+}
+
+#[test]
+fn clips_that_are_none_are_told_by_name() {
+    let folder = tempdir().unwrap();
+    let empty = write(folder.path(), "empty.mp4", "");
+    let nothing = folder.path().join("nothing");
+    fs::create_dir(&nothing).unwrap();
+    for path in [text(&empty), text(&nothing), "/nonexistent/clip.mp4"] {
+        run(&["video", path, "--json"]).refused(1, &[path]);
+    }
+}
