@@ -6,8 +6,10 @@ mod buffer;
 mod draw;
 mod face;
 mod geometry;
+mod pose;
 
 pub use buffer::Picture;
 pub use draw::{Mark, draw};
 pub use face::{Face, Label, Look, Probabilities};
 pub use geometry::{Point, Rect};
+pub use pose::yaw;

@@ -11,13 +11,14 @@ use burn::tensor::Device;
 use serde_json::json;
 
 use super::augment::Geometry;
-use super::data::{self, Crops, Cut, Cutting, DataError, Origin, Views};
+use super::data::{self, Crops, Cut, Cutting, DataError, Origin, Sides, Views};
 use super::fit::{self, Checkpoint, Fit, FitError, Loss, Saved, Told};
+use super::history::History;
 use super::mobilenet::{self, ImportError, MobileNet, MobileNetConfig};
 use super::onnx::OnnxError;
 use super::parameters;
 use super::progress::Meter;
-use super::report::Report;
+use super::report::{Report, write_pages};
 use crate::picture::{Label, Probabilities};
 use crate::vision::model::ModelFile;
 use crate::vision::{Classifier, VisionError, crop};
@@ -67,6 +68,9 @@ pub struct Args {
     /// Folder of the checkpoint.
     #[arg(long, default_value = "models/checkpoints/classifier", value_name = "DIR")]
     pub checkpoint: PathBuf,
+    /// Folder for the curves of the training, the charts and the contact sheet of mistakes.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
     /// Take up the training in the checkpoint folder.
     #[arg(long)]
     pub resume: bool,
@@ -86,6 +90,8 @@ pub enum ClassifierError {
     Vision(#[from] VisionError),
     #[error("--{option} {value} is not {allowed}")]
     Option { option: &'static str, value: f64, allowed: &'static str },
+    #[error("{0:#}")]
+    Pages(anyhow::Error),
     #[error("{path}: cannot be written: {source}")]
     Unwritable { path: PathBuf, source: std::io::Error },
     #[error(
@@ -108,7 +114,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let network = MobileNetConfig::new(options.width).init(&device);
     let network = mobilenet::import(network, &options.weights)?;
 
-    let crops = crops(&options.data, options.input, true)?;
+    let crops = crops(&options.data, options.input, Sides::Train)?;
     for label in Label::ALL {
         let count = crops.train.iter().filter(|cut| cut.label == label).count();
         eprintln!("{label}: {count} faces to learn from");
@@ -141,6 +147,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let Crops { train, validation, .. } = crops;
     let steps = train.len() / options.batch * (options.epochs - start.epochs.min(options.epochs));
     let meter = Meter::new("step", steps as u64);
+    let mut history = History::open(&options.checkpoint, start.epochs);
     let network = fit.run(
         start,
         Arc::new(train),
@@ -157,6 +164,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
                     let answers = fit::judge(&network, &validation, &device);
                     let report = Report::of(&validation, &answers, &sources);
                     eprintln!("epoch {epoch}, mean loss {loss:.4}\n{}", report.table());
+                    history.push(epoch, &figures(&report, loss)).map_err(ClassifierError::Pages)?;
                     write(&network, &validation, &answers, options)
                 });
                 if let Err(error) = written {
@@ -172,12 +180,41 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let (agree, largest) = compare(&free, &answers);
     eprintln!("rounding: {agree} of {} labels stay, |Δp| ≤ {largest:.4}", answers.len());
     write(&network, &validation, &answers, options)?;
-    let report = evaluate(&options.out, &validation, &sources)?;
+    let file = ModelFile::open(&options.out, "", ("no classifier", &[]))?;
+    let answers = ask(&file, validation.iter())?;
+    let report = Report::of(&validation, &answers, &sources);
+    if let Some(folder) = &options.report {
+        pages(&report, &validation, &answers, &history, folder).map_err(ClassifierError::Pages)?;
+    }
     let figures = options.out.with_extension("json");
     let text = json!({ "settings": settings, "validation": report }).to_string();
     std::fs::write(&figures, text + "\n")
         .map_err(|source| ClassifierError::Unwritable { path: figures, source })?;
     Ok(report)
+}
+
+/// What is drawn as curves.
+fn figures(report: &Report, loss: f32) -> Vec<(&'static str, f64)> {
+    let mut figures = vec![("training loss", f64::from(loss))];
+    figures.extend(report.loss.map(|loss| ("validation loss", loss)));
+    figures.extend(report.accuracy.map(|value| ("accuracy", value)));
+    figures.extend(report.balanced_accuracy.map(|value| ("accuracy, mask and bare", value)));
+    figures
+}
+
+fn pages(
+    report: &Report,
+    crops: &[Cut],
+    answers: &[Probabilities],
+    history: &History,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    write_pages(report, crops, answers, folder)?;
+    let loss = history.chart("Loss", "epoch", &["training loss", "validation loss"]);
+    loss.write(&folder.join("loss"))?;
+    let names = ["accuracy", "accuracy, mask and bare"];
+    history.chart("Validation", "epoch", &names).write(&folder.join("accuracy"))?;
+    Ok(())
 }
 
 /// Refuses numbers that would fail only after the data was read.
@@ -203,11 +240,22 @@ fn check(options: &Args) -> Result<(), ClassifierError> {
     Ok(())
 }
 
-/// Judges the model at `path` on the validation side of the data, as the daemon runs it.
-pub fn judge(path: &Path, options: &DataArgs) -> Result<Report, ClassifierError> {
-    let side = Classifier::from_file(&ModelFile::open(path, "", ("no classifier", &[]))?)?.size();
-    let crops = crops(options, side, false)?;
-    evaluate(path, &crops.validation, &sources(options))
+/// A model judged: its figures, and the faces and answers they come from.
+pub struct Judged {
+    pub report: Report,
+    pub crops: Vec<Cut>,
+    pub answers: Vec<Probabilities>,
+}
+
+/// Judges the model at `path` as the daemon runs it, on the validation side of the data or on
+/// `all` of it.
+pub fn judge(path: &Path, options: &DataArgs, all: bool) -> Result<Judged, ClassifierError> {
+    let file = ModelFile::open(path, "", ("no classifier", &[]))?;
+    let side = Classifier::from_file(&file)?.size();
+    let sides = if all { Sides::JudgeAll } else { Sides::Judge };
+    let crops = crops(options, side, sides)?.validation;
+    let answers = ask(&file, crops.iter())?;
+    Ok(Judged { report: Report::of(&crops, &answers, &sources(options)), crops, answers })
 }
 
 fn sources(options: &DataArgs) -> Vec<String> {
@@ -215,14 +263,13 @@ fn sources(options: &DataArgs) -> Vec<String> {
     options.data.iter().map(|origin| name(origin).unwrap_or_default()).collect()
 }
 
-fn crops(options: &DataArgs, input: u32, for_training: bool) -> Result<Crops, DataError> {
+fn crops(options: &DataArgs, input: u32, sides: Sides) -> Result<Crops, DataError> {
     let (samples, mut skipped) = data::read(&options.data)?;
     let mut pictures: Vec<&PathBuf> = samples.iter().map(|sample| &sample.path).collect();
     pictures.sort();
     pictures.dedup();
     let meter = Meter::new("picture", pictures.len() as u64);
-    let cutting =
-        Cutting { seed: options.seed, input, for_training, detector: options.detector.clone() };
+    let cutting = Cutting { seed: options.seed, input, sides, detector: options.detector.clone() };
     let crops = data::cut(samples, &cutting, &|| meter.step(""))?;
     meter.finish();
     skipped.extend(crops.skipped.iter().cloned());
@@ -341,12 +388,6 @@ const CHECKED: usize = 400;
 /// Probabilities may differ by less than this; both have the same weights, so only the order of
 /// sums differs.
 const LARGEST: f32 = 0.03;
-
-fn evaluate(path: &Path, crops: &[Cut], sources: &[String]) -> Result<Report, ClassifierError> {
-    let file = ModelFile::open(path, "", ("no classifier", &[]))?;
-    let answers = ask(&file, crops.iter())?;
-    Ok(Report::of(crops, &answers, sources))
-}
 
 /// The model's answers through the daemon's own classifier; the crops are its own already.
 fn ask<'a>(

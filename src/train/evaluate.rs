@@ -1,23 +1,27 @@
-//! `maskgate-train evaluate`: judges a classifier or a detector on what training left out.
+//! `maskgate-train evaluate`: judges classifiers or detectors on what training left out, or on
+//! pictures that no training saw, one or several side by side.
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+use serde_json::json;
 
-use super::classifier::{self, DataArgs};
+use super::classifier::{self, DataArgs, Judged};
 use super::data::Origin;
-use super::detector;
+use super::detector::{self, Judging};
+use super::report::{self, Comparison};
+use crate::picture::Label;
 
 /// What to judge, on what.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// The classifier to judge, on --data
-    #[arg(long, value_name = "FILE", requires = "data")]
-    classifier: Option<PathBuf>,
-    /// The detector to judge, on --boxes (ours, a YuNet or an UltraFace file); with --classifier
-    /// the one that finds the face in pictures without boxes
-    #[arg(long, value_name = "FILE")]
-    detector: Option<PathBuf>,
+    /// The classifier to judge, on --data; a second one is held against it face by face
+    #[arg(long, value_name = "FILE", requires = "data", num_args = 1..=2)]
+    classifier: Vec<PathBuf>,
+    /// The detectors to judge, on --boxes (ours, YuNet or UltraFace files); with --classifier the
+    /// one that finds the face in pictures without boxes
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    detector: Vec<PathBuf>,
     /// Labelled faces, as for training a classifier; may be given several times
     #[arg(long, value_name = "PATH[=LABEL]")]
     data: Vec<Origin>,
@@ -27,7 +31,8 @@ pub struct Args {
     /// Annotated pictures, as for training a detector
     #[arg(long, value_name = "[FOLDER=]CSV", num_args = 1..)]
     boxes: Vec<String>,
-    /// Judge a detector on all pictures instead of the fifth that training leaves out
+    /// Judge on all pictures, not only on the fifth that training leaves out: for data that no
+    /// training saw
     #[arg(long)]
     all: bool,
     /// Longer side in pixels that a detector of free input size sees
@@ -36,31 +41,69 @@ pub struct Args {
     /// False boxes an image at which a detector's recall is told
     #[arg(long, default_value_t = 0.5)]
     false_per_image: f32,
-    /// Figures as one JSON object instead of a table
+    /// Figures as JSON instead of tables, one object a line for each model
     #[arg(long)]
     json: bool,
+    /// Folder for charts, contact sheets of mistakes, and the figures
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let (table, json) = match (&args.classifier, &args.detector) {
-        (Some(model), finder) => {
-            let data =
-                DataArgs { data: args.data.clone(), detector: finder.clone(), seed: args.seed };
-            let report = classifier::judge(model, &data)?;
-            (report.table(), serde_json::to_string(&report)?)
-        }
-        (None, Some(model)) if !args.boxes.is_empty() => {
-            let rate = args.false_per_image;
-            let report = detector::evaluate(model, &args.boxes, args.all, args.size, rate)?;
-            (report.to_string(), serde_json::to_string(&report)?)
-        }
-        _ => bail!("nothing to judge: give --classifier and --data, or --detector and --boxes"),
+    if !args.classifier.is_empty() {
+        return classifiers(args);
+    }
+    if args.detector.is_empty() || args.boxes.is_empty() {
+        bail!("nothing to judge: give --classifier and --data, or --detector and --boxes");
+    }
+    let judging = Judging {
+        boxes: &args.boxes,
+        all: args.all,
+        size: args.size,
+        false_per_image: args.false_per_image,
+        out: args.out.as_deref(),
     };
-    if args.json {
-        println!("{json}")
-    } else {
-        print!("{table}")
+    for (name, judgement) in detector::evaluate(&args.detector, &judging)? {
+        if args.json {
+            println!("{}", json!({ "model": name, "judgement": judgement }));
+        } else {
+            println!("{name}\n{judgement}");
+        }
+    }
+    Ok(())
+}
+
+fn classifiers(args: &Args) -> Result<()> {
+    ensure!(args.detector.len() < 2, "--classifier takes one --detector, which finds the faces");
+    let detector = args.detector.first().cloned();
+    let data = DataArgs { data: args.data.clone(), detector, seed: args.seed };
+    let mut judged: Vec<Judged> = Vec::new();
+    for (number, path) in (1..).zip(&args.classifier) {
+        let model = classifier::judge(path, &data, args.all)?;
+        if let Some(folder) = &args.out {
+            // A second model gets a folder of its own.
+            let folder = if number == 1 { folder.clone() } else { folder.join("second") };
+            report::write_pages(&model.report, &model.crops, &model.answers, &folder)?;
+        }
+        if args.json {
+            println!("{}", json!({ "model": path, "report": model.report }));
+        } else {
+            println!("{}\n{}", path.display(), model.report.table());
+        }
+        judged.push(model);
+    }
+    if let [first, second] = judged.as_slice() {
+        let truths: Vec<Label> = first.crops.iter().map(|cut| cut.label).collect();
+        let told = Comparison::of(&truths, &first.answers, &second.answers);
+        if args.json {
+            println!("{}", json!({ "comparison": told }));
+        } else {
+            println!(
+                "both right {}, only the first {}, only the second {}, both wrong {}",
+                told.both_right, told.only_first, told.only_second, told.both_wrong
+            );
+        }
     }
     Ok(())
 }

@@ -23,7 +23,8 @@ pub struct Args {
     /// its boxes stay, get landmarks, and faces it lacks are added as ignored
     #[arg(long)]
     images: PathBuf,
-    /// Do not read that CSV
+    /// Take only landmarks from that CSV: its boxes are drawn otherwise than the teachers' or not
+    /// to be trusted
     #[arg(long)]
     fresh: bool,
     /// The CSV to write
@@ -52,7 +53,7 @@ struct Seen {
 pub fn run(args: &Args) -> Result<()> {
     let mut views = views(args)?;
     let known_csv = args.images.with_extension("csv");
-    let images = if known_csv.is_file() && !args.fresh {
+    let images = if known_csv.is_file() {
         let known = boxes::read(&known_csv)?;
         known.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
         known.images
@@ -174,11 +175,13 @@ fn same(a: &Face, b: &Face) -> bool {
     a.bounds.iou(&b.bounds) > 0.35 || a.bounds.intersect(&b.bounds).area() > 0.7 * smaller
 }
 
-/// The annotators' boxes with landmarks, and the faces they lack.
+/// The annotators' boxes with landmarks, and the faces they lack. What people marked goes before
+/// what a teacher found.
 fn rows(image: &AnnotatedImage, seen: &[Seen], args: &Args) -> Vec<(Annotation, f32)> {
     let mut used = vec![false; seen.len()];
     let mut rows = Vec::new();
-    for known in &image.faces {
+    let boxes: &[Annotation] = if args.fresh { &[] } else { &image.faces };
+    for known in boxes {
         let overlap = |s: &Seen| s.face.bounds.iou(&known.bounds);
         let best = (0..seen.len()).max_by(|&a, &b| overlap(&seen[a]).total_cmp(&overlap(&seen[b])));
         let matched = best.filter(|&at| overlap(&seen[at]) > 0.35);
@@ -189,11 +192,11 @@ fn rows(image: &AnnotatedImage, seen: &[Seen], args: &Args) -> Vec<(Annotation, 
         let landmarks = matched.and_then(|at| seen[at].landmarks);
         let score = matched.map_or(0.0, |at| seen[at].face.score);
         rows.push((
-            Annotation { landmarks: landmarks.or(known.landmarks), ..known.clone() },
+            Annotation { landmarks: known.landmarks.or(landmarks), ..known.clone() },
             score,
         ));
     }
-    let annotated = !image.faces.is_empty();
+    let annotated = !boxes.is_empty();
     for (s, _) in seen.iter().zip(&used).filter(|(_, used)| !**used) {
         let believed = s.face.score >= args.believe && s.views >= 2;
         if annotated && !believed {
@@ -205,12 +208,21 @@ fn rows(image: &AnnotatedImage, seen: &[Seen], args: &Args) -> Vec<(Annotation, 
                 bounds: s.face.bounds,
                 label: None,
                 ignore: annotated || !believed,
-                landmarks: s.landmarks,
+                landmarks: marked(image, &s.face).or(s.landmarks),
             },
             s.face.score,
         ));
     }
     rows
+}
+
+/// The landmarks that people marked in this face: all five lie within it.
+fn marked(image: &AnnotatedImage, face: &Face) -> Option<[Point; 5]> {
+    let within = |p: &Point| {
+        let b = face.bounds;
+        p.x >= b.x1 && p.x <= b.x2 && p.y >= b.y1 && p.y <= b.y2
+    };
+    image.faces.iter().filter_map(|known| known.landmarks).find(|points| points.iter().all(within))
 }
 
 fn write_rows(csv: &mut String, name: &str, rows: &[(Annotation, f32)]) {

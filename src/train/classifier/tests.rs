@@ -49,7 +49,10 @@ fn from_pictures_to_a_model_that_the_daemon_loads_and_its_figures() {
     let report = train(&args).unwrap();
     assert!(report.all.faces >= 6);
     // The same split, the same answers when it is judged from its file alone.
-    assert_eq!(judge(&args.out, &args.data).unwrap(), report);
+    let judged = judge(&args.out, &args.data, false).unwrap();
+    assert_eq!(judged.report, report);
+    let everything = judge(&args.out, &args.data, true).unwrap();
+    assert!(everything.report.all.faces > 3 * report.all.faces);
     let figures = std::fs::read_to_string(folder.path().join("out/toy.json")).unwrap();
     let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
     assert_eq!(figures["settings"]["margin"][1], 0.35);

@@ -23,6 +23,8 @@ pub struct Cut {
     pub origin: usize,
     /// Width of its box in the stored picture, pixels.
     pub width: f32,
+    /// The picture it was cut from.
+    pub path: PathBuf,
 }
 
 /// All faces in memory, on their sides.
@@ -37,6 +39,17 @@ pub struct Crops {
     pub skipped: Vec<String>,
 }
 
+/// What the faces are wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// To learn from one side of the split and judge on the other.
+    Train,
+    /// To judge on the other side alone.
+    Judge,
+    /// To judge on everything, none of which was learned from.
+    JudgeAll,
+}
+
 /// How faces are cut.
 #[derive(Clone, Debug)]
 pub struct Cutting {
@@ -44,8 +57,7 @@ pub struct Cutting {
     pub seed: u64,
     /// The network's input side, pixels.
     pub input: u32,
-    /// Whether the training side's wide crops are made, too.
-    pub for_training: bool,
+    pub sides: Sides,
     /// A face detector for pictures without boxes; see `FOLDER_SHARE` for the way without.
     pub detector: Option<PathBuf>,
 }
@@ -84,11 +96,14 @@ pub fn cut(
             cuts.push(both);
         }
     }
-    let Split { sides, groups } = split(&samples, &fingerprints, cutting.seed);
+    let Split { mut sides, groups } = split(&samples, &fingerprints, cutting.seed);
+    if cutting.sides == Sides::JudgeAll {
+        sides.fill(Side::Validation);
+    }
     let mut crops = Crops { train: vec![], validation: vec![], groups, skipped };
     for ((sample, both), side) in samples.into_iter().zip(cuts).zip(sides) {
-        let (label, origin) = (sample.label, sample.origin);
-        let ready = |picture| Cut { picture, label, origin, width: both.width };
+        let (label, origin, path) = (sample.label, sample.origin, sample.path);
+        let ready = |picture| Cut { picture, label, origin, width: both.width, path };
         match side {
             Side::Validation => crops.validation.push(ready(both.exact)),
             Side::Train => crops.train.extend(both.wide.map(ready)),
@@ -138,7 +153,7 @@ fn one_picture(
         let cache = (cutting.input * 3).div_ceil(2);
         let both = Both {
             exact: cut(crop::MARGIN, cutting.input),
-            wide: cutting.for_training.then(|| cut(CACHE_MARGIN, cache)),
+            wide: (cutting.sides == Sides::Train).then(|| cut(CACHE_MARGIN, cache)),
             width: bounds.width(),
         };
         made.faces.push((face, both));

@@ -12,7 +12,7 @@ pub(crate) mod tests;
 
 use std::path::PathBuf;
 
-pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, cut};
+pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut};
 pub use finder::FOLDER_SHARE;
 pub use hash::Fingerprint;
 pub use loader::{Batch, Loader, Views};

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Cutting, DataError, Fingerprint, Loader, Origin, Sample, Side, Views, cut, read, split,
+    Cutting, DataError, Fingerprint, Loader, Origin, Sample, Side, Sides, Views, cut, read, split,
 };
 use crate::picture::{Label, Picture};
 use crate::train::augment::{Geometry, warp};
@@ -165,7 +165,7 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
     std::fs::write(root.path().join("with_mask/9.jpg"), "no picture").unwrap();
     let origin = root.path().to_str().unwrap().parse().unwrap();
     let (samples, _) = read(&[origin]).unwrap();
-    let cutting = Cutting { seed: 1, input: 32, for_training: true, detector: None };
+    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
     let crops = cut(samples, &cutting, &|| ()).unwrap();
     assert_eq!(crops.train.len() + crops.validation.len(), 9);
     assert_eq!(crops.skipped.len(), 1);
@@ -178,7 +178,7 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
 fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     let root = toy_folder(4);
     let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()]).unwrap();
-    let cutting = Cutting { seed: 1, input: 32, for_training: true, detector: None };
+    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
     let crops = Arc::new(cut(samples, &cutting, &|| ()).unwrap().train);
     let views = Views { side: 32, geometry: Geometry::default(), cover: 0.5 };
     let epoch = |number| -> Vec<Vec<f32>> {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::fit::{self, Fit, Start};
+use super::fit::{self, Fit, Start, Told};
 use super::judge::{self, Judgement};
-use super::{network, scene};
+use super::{network, pages, scene};
 use crate::config;
-use crate::train::boxes::AnnotatedImage;
+use crate::train::history::History;
 use crate::train::label;
 use crate::vision::model::ModelFile;
 use crate::vision::{self, Detector};
@@ -29,7 +29,8 @@ pub struct Args {
     /// Folders of pictures without a face
     #[arg(long, num_args = 0..)]
     background: Vec<PathBuf>,
-    /// An UltraFace slim ONNX file to start the backbone from
+    /// An ONNX file to start from: a detector that was written here, or UltraFace slim for the
+    /// backbone
     #[arg(long)]
     start: Option<PathBuf>,
     /// The checkpoint of a finished training to go on from, instead of --start
@@ -52,6 +53,9 @@ pub struct Args {
     /// The model file to write
     #[arg(long)]
     out: PathBuf,
+    /// Folder for the curves of the training and contact sheets of its mistakes
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 }
 
 /// Runs the training.
@@ -94,51 +98,94 @@ pub fn run(args: &Args) -> Result<()> {
         &Start { published: args.start.as_deref(), from: args.from.as_deref() },
         &args.checkpoint,
         &settings,
-        |step, bytes| {
+        |told, bytes| {
             fs::write(&args.out, bytes)
                 .with_context(|| format!("{}: cannot be written", args.out.display()))?;
             if !validation.is_empty() {
                 let name = args.out.display().to_string();
                 let file = ModelFile::parse(name, bytes, "")?;
-                let answer = judge_file(file, &validation, 320, FALSE_PER_IMAGE)?;
-                println!("step {step}: {answer}");
+                let found = judge::look(&mut opened(file, 320)?, &validation)?;
+                let answer = found.judge(FALSE_PER_IMAGE);
+                println!("step {}: {answer}", told.step);
+                // Opened anew each time: what is on disk goes with the checkpoint taken up.
+                let mut history = History::open(&args.checkpoint, told.step - 1);
+                history.push(told.step, &figures(told, &answer))?;
+                if let Some(folder) = &args.report {
+                    let name = args.out.display().to_string();
+                    pages::write(&[(name, found)], FALSE_PER_IMAGE, folder)?;
+                    curves(&history, folder)?;
+                }
             }
             Ok(())
         },
     )
 }
 
-/// Judges the detector at `path` (empty: the built-in one) on the annotated pictures of `boxes`:
-/// on the fifth that training leaves out, or on `all`. `size` is the longer side it sees.
-pub fn evaluate(
-    path: &Path,
-    boxes: &[String],
-    all: bool,
-    size: u32,
-    false_per_image: f32,
-) -> Result<Judgement> {
-    let mut images = Vec::new();
-    for name in boxes {
-        let read = scene::annotated(name)?;
-        images.extend(read.into_iter().filter(|i| all || kept_for_validation(&i.path)));
-    }
-    ensure!(!images.is_empty(), "no pictures to judge on: name others with --boxes");
-    judge_file(vision::open_detector(path, "")?, &images, size, false_per_image)
+/// What is drawn as curves.
+fn figures(told: &Told, answer: &Judgement) -> Vec<(&'static str, f64)> {
+    let [score, boxes, landmarks] = told.losses.map(f64::from);
+    let mut figures = vec![
+        ("loss of scores", score),
+        ("loss of boxes", boxes),
+        ("loss of landmarks", landmarks),
+        ("average precision", f64::from(answer.average_precision)),
+    ];
+    let near = answer.recalls.iter().find(|r| r.label == "all" && r.size == "24 px and over");
+    figures.extend(near.map(|recall| ("recall from 24 px", f64::from(recall.recall))));
+    figures
 }
 
-fn judge_file(
-    file: ModelFile,
-    images: &[AnnotatedImage],
-    size: u32,
-    false_per_image: f32,
-) -> Result<Judgement> {
+fn curves(history: &History, folder: &Path) -> Result<()> {
+    let losses = ["loss of scores", "loss of boxes", "loss of landmarks"];
+    history.chart("Loss", "step", &losses).write(&folder.join("loss"))?;
+    let figures = ["average precision", "recall from 24 px"];
+    history.chart("Validation", "step", &figures).write(&folder.join("validation"))?;
+    Ok(())
+}
+
+/// What to judge detectors on.
+pub struct Judging<'a> {
+    pub boxes: &'a [String],
+    /// All pictures, not only the fifth that training leaves out.
+    pub all: bool,
+    /// Longer side in pixels that a detector of free input size sees.
+    pub size: u32,
+    pub false_per_image: f32,
+    /// Folder for charts and contact sheets.
+    pub out: Option<&'a Path>,
+}
+
+/// Judges the detectors at `paths` (empty: the built-in one) side by side.
+pub fn evaluate(paths: &[PathBuf], judging: &Judging<'_>) -> Result<Vec<(String, Judgement)>> {
+    let mut images = Vec::new();
+    for name in judging.boxes {
+        let read = scene::annotated(name)?;
+        images.extend(read.into_iter().filter(|i| judging.all || kept_for_validation(&i.path)));
+    }
+    ensure!(!images.is_empty(), "no pictures to judge on: name others with --boxes");
+    let mut told = Vec::new();
+    let mut findings = Vec::new();
+    for path in paths {
+        let file = vision::open_detector(path, "")?;
+        let name = file.origin().name.clone();
+        let found = judge::look(&mut opened(file, judging.size)?, &images)?;
+        told.push((name.clone(), found.judge(judging.false_per_image)));
+        findings.push((name, found));
+    }
+    if let Some(folder) = judging.out {
+        pages::write(&findings, judging.false_per_image, folder)?;
+    }
+    Ok(told)
+}
+
+fn opened(file: ModelFile, size: u32) -> Result<Detector> {
     let config = config::Detector {
         width: size,
         height: size * 3 / 4,
         threshold: 0.05,
         ..config::Detector::default()
     };
-    judge::judge(&mut Detector::from_file(file, &config)?, images, false_per_image)
+    Ok(Detector::from_file(file, &config)?)
 }
 
 /// One picture in five, by its name, so that the split never depends on order or on other files

@@ -1,5 +1,6 @@
-//! Starts the backbone from the published UltraFace slim weights (MIT licence), their batch
-//! normalisation folded into the convolutions.
+//! Starts from weights that are there: the backbone from the published UltraFace slim (MIT
+//! licence), its batch normalisation folded into the convolutions, or everything from a detector
+//! file that this trainer wrote.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,29 +10,114 @@ use burn::module::Param;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor, TensorData};
 use prost::Message;
-use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 
-use super::network::Network;
+use super::network::{BOX_CHANNELS, CHANNELS, Head, Network};
 
 /// PyTorch's default, which the published net was trained with.
 const EPSILON: f32 = 1e-5;
 
-/// Puts the weights of the slim file at `path` into the backbone of `network`.
-pub fn start_from(mut network: Network, path: &Path, device: &Device) -> Result<Network> {
+/// Puts the weights of the file at `path` into `network`.
+pub fn start_from(network: Network, path: &Path, device: &Device) -> Result<Network> {
     let bytes =
         std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let proto = ModelProto::decode(&*bytes)
         .with_context(|| format!("{}: not an ONNX file", path.display()))?;
-    let mut tensors = HashMap::new();
-    for tensor in proto.graph.unwrap_or_default().initializer {
-        let values = if tensor.raw_data.is_empty() {
-            tensor.float_data
-        } else {
-            let words = tensor.raw_data.chunks_exact(4);
-            words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-        };
-        tensors.insert(tensor.name, values);
+    let ours = proto.metadata_props.iter().any(|entry| entry.value == "center");
+    let graph = proto.graph.unwrap_or_default();
+    if ours {
+        return from_ours(network, &graph, device)
+            .with_context(|| format!("{}: another network than this one", path.display()));
     }
+    from_slim(network, graph, path, device)
+}
+
+/// Everything, layer by layer in the order `export` writes them. Where the file has one tower for
+/// boxes and landmarks, landmarks start anew.
+fn from_ours(mut network: Network, graph: &GraphProto, device: &Device) -> Result<Network> {
+    let mut layers = convolutions(graph)?.into_iter();
+    let mut next =
+        |layer: &mut Conv2d| put(layer, layers.next().context("it has too few layers")?, device);
+    next(&mut network.backbone.stem)?;
+    for block in &mut network.backbone.blocks {
+        next(&mut block.depthwise)?;
+        next(&mut block.pointwise)?;
+    }
+    next(&mut network.neck.lateral32)?;
+    next(&mut network.neck.lateral16)?;
+    for Head { tower, output, points_tower, points } in &mut network.neck.heads {
+        next(&mut tower.depthwise)?;
+        next(&mut tower.pointwise)?;
+        if !next(output)? {
+            next(&mut points_tower.depthwise)?;
+            next(&mut points_tower.pointwise)?;
+            next(points)?;
+        }
+    }
+    ensure!(layers.next().is_none(), "it has too many layers");
+    Ok(network)
+}
+
+/// Shape, kernel and bias of a convolution.
+type Layer = (Vec<usize>, Vec<f32>, Vec<f32>);
+
+/// The file's convolutions in order, int8 kernels as floats.
+fn convolutions(graph: &GraphProto) -> Result<Vec<Layer>> {
+    let tensors: HashMap<&str, &TensorProto> =
+        graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+    let get = |name: &str| tensors.get(name).with_context(|| format!("no tensor {name}"));
+    let mut layers = Vec::new();
+    for node in graph.node.iter().filter(|node| node.op_type == "Conv") {
+        let [_, kernel, bias] = node.input.as_slice() else { bail!("a layer without a bias") };
+        let made = graph.node.iter().find(|node| node.output.contains(kernel));
+        let [bytes, scales, ..] = made.map_or(&[][..], |node| &node.input) else {
+            bail!("{kernel} is not int8");
+        };
+        let (bytes, scales) = (get(bytes)?, floats(get(scales)?));
+        let shape: Vec<usize> = bytes.dims.iter().map(|d| *d as usize).collect();
+        let per_channel = shape.iter().skip(1).product::<usize>().max(1);
+        let kernel = bytes.raw_data.chunks_exact(per_channel).zip(&scales).flat_map(|(row, s)| {
+            row.iter().map(move |byte| f32::from(i8::from_le_bytes([*byte])) * s)
+        });
+        layers.push((shape, kernel.collect(), floats(get(bias)?)));
+    }
+    Ok(layers)
+}
+
+/// Puts the layer into its place; true where it answered for landmarks too, which are left out.
+fn put(layer: &mut Conv2d, file: Layer, device: &Device) -> Result<bool> {
+    let (mut shape, mut kernel, mut bias) = file;
+    let wanted = layer.weight.dims();
+    let shared = shape.first() == Some(&CHANNELS) && wanted[0] == BOX_CHANNELS;
+    if shared {
+        kernel.truncate(wanted.iter().product());
+        bias.truncate(BOX_CHANNELS);
+        shape[0] = BOX_CHANNELS;
+    }
+    let fits = shape == wanted && kernel.len() == wanted.iter().product::<usize>();
+    ensure!(fits && bias.len() == wanted[0], "a layer is {shape:?}, not {wanted:?}");
+    let weight = Tensor::<4>::from_data(TensorData::new(kernel, wanted), device);
+    layer.weight = Param::from_tensor(weight);
+    layer.bias = Some(Param::from_tensor(Tensor::<1>::from_floats(bias.as_slice(), device)));
+    Ok(shared)
+}
+
+fn floats(tensor: &TensorProto) -> Vec<f32> {
+    if tensor.raw_data.is_empty() {
+        return tensor.float_data.clone();
+    }
+    let words = tensor.raw_data.chunks_exact(4);
+    words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+fn from_slim(
+    mut network: Network,
+    graph: GraphProto,
+    path: &Path,
+    device: &Device,
+) -> Result<Network> {
+    let tensors =
+        graph.initializer.iter().map(|tensor| (tensor.name.clone(), floats(tensor))).collect();
     let file = Weights { tensors, path };
     let backbone = &mut network.backbone;
     file.fold(&mut backbone.stem, "base_net.0.0", "base_net.0.1", device)?;

@@ -33,8 +33,11 @@ pub fn export(network: &Network) -> Result<Vec<u8>> {
     let p8 = g.add(c8, &above);
     let mut predictions = Vec::new();
     for (head, x) in network.neck.heads.iter().zip([&p8, &p16, &p32]) {
-        let x = separable(&mut g, x, &head.tower)?;
-        predictions.push(conv(&mut g, &x, &head.output)?);
+        let tower = separable(&mut g, x, &head.tower)?;
+        let boxes = conv(&mut g, &tower, &head.output)?;
+        let tower = separable(&mut g, x, &head.points_tower)?;
+        let points = conv(&mut g, &tower, &head.points)?;
+        predictions.push(g.concat(&[&boxes, &points], 1));
     }
     let names = STRIDES.map(|stride| format!("stride{stride}"));
     let dims = STRIDES.map(|stride| [1, CHANNELS, height / stride, width / stride]);
@@ -89,6 +92,26 @@ mod tests {
             kernel.values = steps.map(|(byte, scale)| f32::from(*byte) * scale).collect();
         }
         parameters::put(network, &values).0
+    }
+
+    #[test]
+    fn a_training_can_start_from_a_written_file() {
+        let device = Device::flex();
+        device.seed(4);
+        let network = rounded(Network::new(&device));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("detector.onnx");
+        std::fs::write(&path, export(&network).expect("it can be written")).expect("room");
+        device.seed(5);
+        let started = super::super::backbone::start_from(Network::new(&device), &path, &device)
+            .expect("the file fits");
+        let (mut wanted, mut found) = (parameters::take(&network), parameters::take(&started));
+        assert_eq!(wanted.len(), found.len());
+        for (name, parameter) in &mut wanted {
+            let found = found.remove(name).expect("the same parameters");
+            let worst = found.values.iter().zip(&parameter.values).map(|(a, b)| (a - b).abs());
+            assert!(worst.fold(0.0, f32::max) < 1e-6, "{name}");
+        }
     }
 
     #[test]

@@ -34,9 +34,16 @@ pub struct Fit {
     pub check: usize,
 }
 
+/// How far a training is when it is judged.
+pub struct Told {
+    pub step: usize,
+    /// Mean loss of scores, boxes and landmarks since the last judgement.
+    pub losses: [f32; 3],
+}
+
 /// Where the weights come from; random where neither is given.
 pub struct Start<'a> {
-    /// An UltraFace slim file, for the backbone.
+    /// A detector file of ours, for everything, or UltraFace slim, for the backbone.
     pub published: Option<&'a Path>,
     /// The checkpoint of a finished training, for everything.
     pub from: Option<&'a Path>,
@@ -52,7 +59,7 @@ pub fn run(
     start: &Start<'_>,
     checkpoint: &Path,
     settings: &serde_json::Value,
-    mut judge: impl FnMut(usize, &[u8]) -> Result<()>,
+    mut judge: impl FnMut(&Told, &[u8]) -> Result<()>,
 ) -> Result<()> {
     let device = Device::flex().autodiff();
     device.seed(fit.seed);
@@ -81,6 +88,7 @@ pub fn run(
     let batches = batches(fit, done, Arc::new(sources), Arc::new(empty));
     let mut sums = [0.0_f32; 3];
     let mut since = Instant::now();
+    let (mut losses, mut judged) = ([0.0_f32; 3], done);
     for step in done..fit.steps {
         let (side, input, cells) = batches.recv().context("the thread that makes batches ended")?;
         let batch = Batch::new(input, &cells, side, &device);
@@ -93,7 +101,7 @@ pub fn run(
         );
         network = optimiser.step(one_cycle(step, fit.steps, fit.rate), network, gradients);
         average.update(parameters::take(&network));
-        for (sum, told) in sums.iter_mut().zip(told) {
+        for (sum, told) in sums.iter_mut().chain(&mut losses).zip(told.iter().cycle()) {
             *sum += told;
         }
         let count = step + 1;
@@ -111,7 +119,9 @@ pub fn run(
             let (averaged, ..) = parameters::put(network.valid(), &average.values);
             let progress = Progress { settings: settings.clone(), epochs: count };
             store.save(&network, averaged.clone(), &optimiser, &progress)?;
-            judge(count, &export::export(&averaged)?)?;
+            let mean = losses.map(|sum| sum / (count - judged) as f32);
+            judge(&Told { step: count, losses: mean }, &export::export(&averaged)?)?;
+            (losses, judged) = ([0.0; 3], count);
             since = Instant::now();
         }
     }

@@ -1,20 +1,49 @@
 //! How many faces a detector finds, and how much else.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::picture::{Face, Label, Picture};
+use super::pose::{Pose, Turned};
+use crate::picture::{Face, Label, Picture, Point, Rect};
 use crate::train::boxes::{AnnotatedImage, Annotation};
 use crate::vision::Detector;
 
 /// A detection matches an annotated face from this IoU on; annotators draw boxes differently.
 const MATCH: f32 = 0.35;
 
+/// A place in one of the pictures.
+#[derive(Clone, Debug)]
+pub struct Spot {
+    pub path: PathBuf,
+    /// In pixels of the stored picture.
+    pub bounds: Rect,
+}
+
 /// One detection of the whole set.
 struct Found {
     score: f32,
-    /// The face it matches: its size class and label, or `None` for a false box.
+    spot: Spot,
+    /// The face it matches, or `None` for a false box.
     face: Option<usize>,
+}
+
+/// A face that must be found.
+struct Known {
+    /// In a picture whose longer side is scaled to 320 px.
+    width: f32,
+    label: Option<Label>,
+    spot: Spot,
+}
+
+/// Everything a detector said about a set of pictures, surest first.
+pub struct Findings {
+    found: Vec<Found>,
+    faces: Vec<Known>,
+    images: usize,
+    landmark_error: Option<f32>,
+    turned: Option<Turned>,
 }
 
 /// Faces by width in pixels of a picture whose longer side is scaled to 320.
@@ -44,20 +73,18 @@ pub struct Judgement {
     pub recalls: Vec<Recall>,
     /// Mean distance of landmarks from the annotated ones, in parts of the box width.
     pub landmark_error: Option<f32>,
+    /// Whether heads that are turned away are seen to be, where landmarks are annotated.
+    pub turned: Option<Turned>,
     /// Average precision at the matching IoU, faces of 12 px and over.
     pub average_precision: f32,
 }
 
-/// Runs `detector` (threshold low) over `images` and judges at `false_per_image`.
-pub fn judge(
-    detector: &mut Detector,
-    images: &[AnnotatedImage],
-    false_per_image: f32,
-) -> Result<Judgement> {
+/// Runs `detector` (threshold low) over `images`.
+pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findings> {
     let mut found = Vec::new();
-    // Width and label of each face that must be found, in 320 px pictures.
-    let mut faces: Vec<(f32, Option<Label>)> = Vec::new();
+    let mut faces = Vec::new();
     let (mut distance, mut distances) = (0.0_f32, 0);
+    let mut pose = Pose::default();
     let mut read = 0;
     for image in images {
         let Ok(decoded) = image::open(&image.path) else {
@@ -71,75 +98,126 @@ pub fn judge(
         };
         read += 1;
         let scale = 320.0 / width.max(height) as f32;
+        let spot = |bounds| Spot { path: image.path.clone(), bounds };
         let mut taken = vec![false; image.faces.len()];
-        let first = faces.len();
         let mut index = vec![None; image.faces.len()];
         for (at, face) in image.faces.iter().enumerate() {
-            let size = face.bounds.width() * scale;
-            if !face.ignore && size >= BANDS[0].1 {
+            let width = face.bounds.width() * scale;
+            if !face.ignore && width >= BANDS[0].1 {
                 index[at] = Some(faces.len());
-                faces.push((size, face.label));
+                faces.push(Known { width, label: face.label, spot: spot(face.bounds) });
             }
         }
-        debug_assert!(first <= faces.len());
         for detection in detector.detect(&picture)? {
+            let (score, spot) = (detection.score, spot(detection.bounds));
             match best(&detection, &image.faces, &taken) {
                 Some(at) => {
                     taken[at] = true;
                     if index[at].is_some() {
-                        found.push(Found { score: detection.score, face: index[at] });
-                        if let Some(error) = landmark_error(&detection, &image.faces[at]) {
-                            distance += error;
+                        found.push(Found { score, spot, face: index[at] });
+                        if let Some(known) = image.faces[at].landmarks {
+                            let error = distance_between(&known, &detection.landmarks);
+                            distance += error / image.faces[at].bounds.width().max(1.0);
                             distances += 1;
+                            pose.add(&known, &detection.landmarks);
                         }
                     }
                 }
                 None if excused(&detection, &image.faces, scale) => {}
-                None => found.push(Found { score: detection.score, face: None }),
+                None => found.push(Found { score, spot, face: None }),
             }
         }
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let allowed = (false_per_image * read as f32) as usize;
-    let mut wrong = 0;
-    let mut cut = found.len();
-    for (at, detection) in found.iter().enumerate() {
-        wrong += usize::from(detection.face.is_none());
-        if wrong > allowed {
-            cut = at;
-            break;
-        }
+    Ok(Findings {
+        found,
+        faces,
+        images: read,
+        landmark_error: (distances > 0).then(|| distance / distances as f32),
+        turned: pose.told(),
+    })
+}
+
+impl Findings {
+    /// The surest detections, up to the last that keeps to `false_per_image`.
+    fn kept(&self, false_per_image: f32) -> &[Found] {
+        let allowed = (false_per_image * self.images as f32) as usize;
+        let wrong = |(at, _): &(usize, &Found)| *at;
+        let first_too_many =
+            self.found.iter().enumerate().filter(|(_, f)| f.face.is_none()).nth(allowed);
+        let cut = first_too_many.as_ref().map_or(self.found.len(), wrong);
+        &self.found[..cut]
     }
-    let kept = &found[..cut];
-    let mut hit = vec![false; faces.len()];
-    kept.iter().filter_map(|f| f.face).for_each(|at| hit[at] = true);
-    let mut recalls = Vec::new();
-    for (size, low, high) in BANDS {
-        for label in
-            [None, Some(Label::WithMask), Some(Label::WithoutMask), Some(Label::IncorrectMask)]
-        {
-            let of: Vec<bool> = faces
-                .iter()
-                .zip(&hit)
-                .filter(|((w, l), _)| *w >= low && *w < high && (label.is_none() || *l == label))
-                .map(|(_, hit)| *hit)
-                .collect();
-            if !of.is_empty() {
-                let recall = of.iter().filter(|hit| **hit).count() as f32 / of.len() as f32;
-                let label = label.map_or("all".to_owned(), |label| label.to_string());
-                recalls.push(Recall { label, size: size.to_owned(), faces: of.len(), recall });
+
+    fn hits(&self, kept: &[Found]) -> Vec<bool> {
+        let mut hit = vec![false; self.faces.len()];
+        kept.iter().filter_map(|found| found.face).for_each(|at| hit[at] = true);
+        hit
+    }
+
+    /// The figures at `false_per_image`.
+    pub fn judge(&self, false_per_image: f32) -> Judgement {
+        let kept = self.kept(false_per_image);
+        let hit = self.hits(kept);
+        let mut recalls = Vec::new();
+        for (size, low, high) in BANDS {
+            for label in
+                [None, Some(Label::WithMask), Some(Label::WithoutMask), Some(Label::IncorrectMask)]
+            {
+                let counts = |f: &Known| {
+                    f.width >= low && f.width < high && (label.is_none() || f.label == label)
+                };
+                let of: Vec<bool> = self
+                    .faces
+                    .iter()
+                    .zip(&hit)
+                    .filter(|(f, _)| counts(f))
+                    .map(|(_, h)| *h)
+                    .collect();
+                if !of.is_empty() {
+                    let recall = of.iter().filter(|hit| **hit).count() as f32 / of.len() as f32;
+                    let label = label.map_or("all".to_owned(), |label| label.to_string());
+                    recalls.push(Recall { label, size: size.to_owned(), faces: of.len(), recall });
+                }
             }
         }
+        let wrong = kept.iter().filter(|f| f.face.is_none()).count();
+        Judgement {
+            images: self.images,
+            threshold: kept.last().map_or(1.0, |f| f.score),
+            false_per_image: wrong as f32 / self.images.max(1) as f32,
+            recalls,
+            landmark_error: self.landmark_error,
+            turned: self.turned,
+            average_precision: average_precision(&self.found, self.faces.len()),
+        }
     }
-    let wrong = kept.iter().filter(|f| f.face.is_none()).count();
-    Ok(Judgement {
-        images: read,
-        threshold: kept.last().map_or(1.0, |f| f.score),
-        false_per_image: wrong as f32 / read.max(1) as f32,
-        recalls,
-        landmark_error: (distances > 0).then(|| distance / distances as f32),
-        average_precision: average_precision(&found, faces.len()),
-    })
+
+    /// Recall and precision as the threshold falls, faces of 12 px and over.
+    pub fn curve(&self) -> Vec<(f64, f64)> {
+        let mut right = 0;
+        let faces = self.faces.len().max(1) as f64;
+        let points = self.found.iter().enumerate().map(|(at, found)| {
+            right += usize::from(found.face.is_some());
+            (right as f64 / faces, right as f64 / (at + 1) as f64)
+        });
+        points.collect()
+    }
+
+    /// Faces not found at `false_per_image`, the widest first.
+    pub fn misses(&self, false_per_image: f32) -> Vec<(Spot, f32)> {
+        let hit = self.hits(self.kept(false_per_image));
+        let mut missed: Vec<&Known> =
+            self.faces.iter().zip(hit).filter(|(_, hit)| !hit).map(|(face, _)| face).collect();
+        missed.sort_by(|a, b| b.width.total_cmp(&a.width));
+        missed.into_iter().map(|face| (face.spot.clone(), face.width)).collect()
+    }
+
+    /// False boxes at `false_per_image` with their scores, the surest first.
+    pub fn false_boxes(&self, false_per_image: f32) -> Vec<(Spot, f32)> {
+        let kept = self.kept(false_per_image).iter();
+        kept.filter(|f| f.face.is_none()).map(|f| (f.spot.clone(), f.score)).collect()
+    }
 }
 
 /// The free face that overlaps the detection most.
@@ -161,11 +239,9 @@ fn excused(detection: &Face, faces: &[Annotation], scale: f32) -> bool {
     faces.iter().any(over)
 }
 
-fn landmark_error(detection: &Face, face: &Annotation) -> Option<f32> {
-    let known = face.landmarks?;
-    let sum: f32 =
-        known.iter().zip(&detection.landmarks).map(|(a, b)| (a.x - b.x).hypot(a.y - b.y)).sum();
-    Some(sum / 5.0 / face.bounds.width().max(1.0))
+/// Mean distance of landmarks, pixels.
+fn distance_between(known: &[Point; 5], found: &[Point; 5]) -> f32 {
+    known.iter().zip(found).map(|(a, b)| (a.x - b.x).hypot(a.y - b.y)).sum::<f32>() / 5.0
 }
 
 /// Area under the precision-recall curve, precision made monotone as in Pascal VOC 2010.
@@ -200,6 +276,9 @@ impl std::fmt::Display for Judgement {
                 error * 100.0
             ))
         )?;
+        if let Some(turned) = &self.turned {
+            writeln!(f, "  {turned}")?;
+        }
         for recall in &self.recalls {
             writeln!(
                 f,
@@ -215,8 +294,54 @@ impl std::fmt::Display for Judgement {
 mod tests {
     use super::*;
 
+    fn spot() -> Spot {
+        Spot { path: "a.jpg".into(), bounds: Rect::default() }
+    }
+
     fn found(score: f32, face: Option<usize>) -> Found {
-        Found { score, face }
+        Found { score, spot: spot(), face }
+    }
+
+    /// Three faces 60, 30 and 15 px wide, of which the first two were found; two false boxes.
+    fn findings() -> Findings {
+        let known = |width| Known { width, label: None, spot: spot() };
+        Findings {
+            found: vec![
+                found(0.9, Some(0)),
+                found(0.8, None),
+                found(0.7, Some(1)),
+                found(0.2, None),
+            ],
+            faces: vec![known(60.0), known(30.0), known(15.0)],
+            images: 2,
+            landmark_error: None,
+            turned: None,
+        }
+    }
+
+    #[test]
+    fn the_threshold_is_where_one_more_false_box_would_be_too_many() {
+        let strict = findings().judge(0.0);
+        assert_eq!((strict.threshold, strict.false_per_image), (0.9, 0.0));
+        let loose = findings().judge(0.5);
+        assert_eq!((loose.threshold, loose.false_per_image), (0.7, 0.5));
+        assert_eq!(findings().judge(9.0).threshold, 0.2);
+    }
+
+    #[test]
+    fn what_was_missed_and_what_was_made_up_can_be_looked_at() {
+        let widths = |rate| findings().misses(rate).iter().map(|m| m.1).collect::<Vec<_>>();
+        assert_eq!(widths(0.0), [30.0, 15.0], "the widest first");
+        assert_eq!(widths(0.5), [15.0]);
+        assert_eq!(findings().false_boxes(0.5)[0].1, 0.8);
+        assert!(findings().false_boxes(0.0).is_empty());
+    }
+
+    #[test]
+    fn the_curve_starts_precise_and_ends_with_all_that_was_found() {
+        let curve = findings().curve();
+        assert_eq!(curve[0], (1.0 / 3.0, 1.0));
+        assert_eq!(curve[3], (2.0 / 3.0, 0.5));
     }
 
     #[test]

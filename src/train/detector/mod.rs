@@ -8,9 +8,11 @@ mod fit;
 mod judge;
 mod loss;
 mod network;
+mod pages;
+mod pose;
 mod samples;
 mod scene;
 mod targets;
 
-pub use args::{Args, evaluate, run};
+pub use args::{Args, Judging, evaluate, run};
 pub use judge::Judgement;

@@ -7,8 +7,10 @@ use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-/// Score, centre, size, five landmarks; see `vision::decode::center`.
-pub const CHANNELS: usize = 15;
+/// Score, centre and size; then x and y of five landmarks; see `vision::decode::center`.
+pub const BOX_CHANNELS: usize = 5;
+pub const POINT_CHANNELS: usize = 10;
+pub const CHANNELS: usize = BOX_CHANNELS + POINT_CHANNELS;
 pub const STRIDES: [usize; 3] = [8, 16, 32];
 
 /// Input channels, output channels, stride of each separable block of the backbone.
@@ -28,9 +30,10 @@ pub const BLOCKS: [(usize, usize, usize); 12] = [
 ];
 /// Blocks after which a stride of 8, 16 and 32 is complete.
 pub const TAPS: [usize; 3] = [6, 9, 11];
-/// Channels of the stem, and of the top-down path.
+/// Channels of the stem, of the top-down path, and of the landmarks' own tower.
 pub const STEM: usize = 16;
 pub const NECK: usize = 64;
+pub const POINTS: usize = 48;
 
 /// A 3×3 depthwise convolution, then a 1×1; a bias and ReLU after each. There is no batch
 /// normalisation: the published weights come with theirs, which is folded when they are read.
@@ -53,11 +56,40 @@ impl Separable {
     }
 }
 
-/// One stride's predictions.
+/// One stride's predictions. Landmarks have a tower of their own: in a shared one the boxes win,
+/// and landmarks stay those of the mean face however the head is turned.
 #[derive(Module, Debug)]
 pub struct Head {
     pub tower: Separable,
     pub output: Conv2d,
+    pub points_tower: Separable,
+    pub points: Conv2d,
+}
+
+impl Head {
+    fn new(device: &Device) -> Self {
+        let mut output = convolution(NECK, BOX_CHANNELS, 1, 1, 1, device);
+        output.weight =
+            Initializer::Normal { mean: 0.0, std: 0.01 }.init([BOX_CHANNELS, NECK, 1, 1], device);
+        // Boxes start two cells wide.
+        let start = [-4.6_f32, 0.0, 0.0, 0.7, 0.7];
+        output.bias = output.bias.map(|bias| bias.map(|b| Tensor::from_floats(start, &b.device())));
+        let mut points = convolution(POINTS, POINT_CHANNELS, 1, 1, 1, device);
+        points.weight = Initializer::Normal { mean: 0.0, std: 0.01 }
+            .init([POINT_CHANNELS, POINTS, 1, 1], device);
+        Self {
+            tower: Separable::new(NECK, NECK, 1, device),
+            output,
+            points_tower: Separable::new(NECK, POINTS, 1, device),
+            points,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let boxes = self.output.forward(self.tower.forward(x.clone()));
+        let points = self.points.forward(self.points_tower.forward(x));
+        Tensor::cat(vec![boxes, points], 1)
+    }
 }
 
 /// The parts that can start from published weights.
@@ -89,28 +121,12 @@ impl Network {
         let blocks = BLOCKS.iter().map(|&(i, o, s)| Separable::new(i, o, s, device)).collect();
         let stem = convolution(3, STEM, 3, 2, 1, device);
         let [_, c16, c32] = TAPS.map(|tap| BLOCKS[tap].1);
-        let head = || {
-            let mut output = convolution(NECK, CHANNELS, 1, 1, 1, device);
-            output.weight =
-                Initializer::Normal { mean: 0.0, std: 0.01 }.init([CHANNELS, NECK, 1, 1], device);
-            output.bias = output.bias.map(|bias| {
-                bias.map(|b| {
-                    let mut start = vec![0.0_f32; CHANNELS];
-                    start[0] = -4.6;
-                    // Boxes start two cells wide.
-                    start[3] = 0.7;
-                    start[4] = 0.7;
-                    Tensor::from_floats(start.as_slice(), &b.device())
-                })
-            });
-            Head { tower: Separable::new(NECK, NECK, 1, device), output }
-        };
         Self {
             backbone: Backbone { stem, blocks },
             neck: Neck {
                 lateral16: convolution(c16, NECK, 1, 1, 1, device),
                 lateral32: convolution(c32, NECK, 1, 1, 1, device),
-                heads: STRIDES.iter().map(|_| head()).collect(),
+                heads: STRIDES.iter().map(|_| Head::new(device)).collect(),
             },
         }
     }
@@ -129,10 +145,7 @@ impl Network {
         let p32 = relu(neck.lateral32.forward(taps[2].clone()));
         let p16 = relu(neck.lateral16.forward(taps[1].clone())) + double(p32.clone());
         let p8 = taps[0].clone() + double(p16.clone());
-        let predict = |level: usize, x: Tensor<4>| {
-            let head = &neck.heads[level];
-            head.output.forward(head.tower.forward(x))
-        };
+        let predict = |level: usize, x: Tensor<4>| neck.heads[level].forward(x);
         [predict(0, p8), predict(1, p16), predict(2, p32)]
     }
 }
@@ -149,7 +162,9 @@ pub fn multiply_adds(width: usize, height: usize) -> usize {
     for (level, stride) in STRIDES.into_iter().enumerate() {
         let cells = width * height / (stride * stride);
         let lateral = if level == 0 { 0 } else { BLOCKS[TAPS[level]].1 * NECK };
-        total += separable(NECK, NECK, cells) + cells * (lateral + NECK * CHANNELS);
+        let boxes = separable(NECK, NECK, cells) + cells * NECK * BOX_CHANNELS;
+        let points = separable(NECK, POINTS, cells) + cells * POINTS * POINT_CHANNELS;
+        total += cells * lateral + boxes + points;
     }
     total
 }

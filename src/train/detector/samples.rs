@@ -11,19 +11,22 @@ use crate::vision::crop;
 /// How samples of a batch look.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// Side in pixels, a multiple of 32.
+    /// Side in pixels, a multiple of 64.
     pub side: usize,
     pub batch: usize,
     /// Sizes in pixels that the chosen face is scaled to, evenly in their logarithm.
     pub faces: (f32, f32),
+    /// Whether four pictures of half the side stand in each sample: four times the faces at the
+    /// same cost, which landmarks need.
+    pub mosaic: bool,
 }
 
-/// Most batches are small; every fourth shows near faces, which small samples cannot hold.
+/// Small samples and large ones, which hold near faces; every second batch is a mosaic.
 pub const SHAPES: [Shape; 4] = [
-    Shape { side: 160, batch: 16, faces: (9.0, 120.0) },
-    Shape { side: 160, batch: 16, faces: (9.0, 60.0) },
-    Shape { side: 160, batch: 16, faces: (9.0, 120.0) },
-    Shape { side: 256, batch: 6, faces: (30.0, 230.0) },
+    Shape { side: 192, batch: 12, faces: (9.0, 130.0), mosaic: false },
+    Shape { side: 192, batch: 12, faces: (9.0, 80.0), mosaic: true },
+    Shape { side: 256, batch: 7, faces: (30.0, 230.0), mosaic: false },
+    Shape { side: 256, batch: 7, faces: (16.0, 110.0), mosaic: true },
 ];
 
 /// A picture is not scaled up more than this: no camera gives such mush.
@@ -54,7 +57,44 @@ pub fn batch(
 }
 
 /// One sample and its faces.
-pub fn sample(
+fn sample(
+    sources: &[Scenes],
+    empty: &[Scenes],
+    shape: Shape,
+    random: &mut Random,
+) -> (Picture, Vec<Target>) {
+    if !shape.mosaic {
+        return piece(sources, empty, shape, random);
+    }
+    let half = shape.side / 2;
+    let mut whole = Picture::new(shape.side as u32, shape.side as u32);
+    let mut targets = Vec::new();
+    for (across, down) in [(0, 0), (half, 0), (0, half), (half, half)] {
+        let part = Shape { side: half, ..shape };
+        let (picture, faces) = piece(sources, empty, part, random);
+        let rows = picture.pixels().chunks_exact(half * 3);
+        let places = whole.pixels_mut().chunks_exact_mut(shape.side * 3).skip(down);
+        for (place, row) in places.zip(rows) {
+            place[across * 3..(across + half) * 3].copy_from_slice(row);
+        }
+        targets.extend(faces.into_iter().map(|face| moved(face, across as f32, down as f32)));
+    }
+    (whole, targets)
+}
+
+fn moved(face: Target, across: f32, down: f32) -> Target {
+    let b = face.bounds;
+    Target {
+        bounds: Rect { x1: b.x1 + across, y1: b.y1 + down, x2: b.x2 + across, y2: b.y2 + down },
+        landmarks: face
+            .landmarks
+            .map(|points| points.map(|p| Point { x: p.x + across, y: p.y + down })),
+        ignore: face.ignore,
+    }
+}
+
+/// A square cut from one picture, and its faces.
+fn piece(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
@@ -166,7 +206,8 @@ mod tests {
         let sources = [Scenes { name: "drawn".into(), scenes }];
         let mut random = Random::new(5);
         for _ in 0..50 {
-            let shape = Shape { side: 160, batch: 1, faces: (20.0, 60.0) };
+            let mosaic = random.chance(0.5);
+            let shape = Shape { side: 192, batch: 1, faces: (20.0, 60.0), mosaic };
             let (picture, faces) = sample(&sources, &[], shape, &mut random);
             for face in faces.iter().filter(|face| !face.ignore) {
                 let p = face.bounds.center();

@@ -1,0 +1,66 @@
+//! What a judgement of detectors looks like: a curve for all of them, and for each the faces it
+//! missed and the boxes that hold none.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::judge::{Findings, Spot};
+use crate::picture::{Picture, Rect};
+use crate::train::plot::{Chart, Line};
+use crate::train::sheet::{self, Tile};
+use crate::vision::crop;
+
+/// Part of the box shown around it, so that one sees what it is.
+const AROUND: f32 = 0.6;
+/// Side in pixels of a piece on a sheet.
+const SIDE: u32 = 128;
+
+/// Writes `precision-recall.png` and `.svg`, and for each detector `NAME-misses.png` and
+/// `NAME-false.png`.
+pub fn write(findings: &[(String, Findings)], false_per_image: f32, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    let lines = findings.iter().map(|(name, found)| Line {
+        name: short(name).to_owned(),
+        points: found.curve(),
+        dashed: false,
+    });
+    let chart = Chart {
+        title: "Precision and recall, faces of 12 px and over in 320".into(),
+        x_label: "recall".into(),
+        y_label: "precision".into(),
+        x: 0.0..1.0,
+        y: 0.0..1.0,
+        lines: lines.collect(),
+    };
+    chart.write(&folder.join("precision-recall"))?;
+    for (name, found) in findings {
+        let tiles = tiles(&found.misses(false_per_image), |width| format!("{width:.0} px"));
+        sheet::write(&tiles, &folder.join(format!("{}-misses.png", short(name))))?;
+        let tiles = self::tiles(&found.false_boxes(false_per_image), |score| format!("{score:.2}"));
+        sheet::write(&tiles, &folder.join(format!("{}-false.png", short(name))))?;
+    }
+    Ok(())
+}
+
+/// The file's name alone.
+fn short(name: &str) -> &str {
+    Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name)
+}
+
+fn tiles(spots: &[(Spot, f32)], text: impl Fn(f32) -> String) -> Vec<Tile> {
+    let tiles = spots.iter().take(sheet::MOST).filter_map(|(spot, value)| {
+        let picture = piece(spot)?;
+        Some(Tile { picture, label: None, text: text(*value) })
+    });
+    tiles.collect()
+}
+
+fn piece(spot: &Spot) -> Option<Picture> {
+    let decoded = image::open(&spot.path).ok()?.into_rgb8();
+    let (width, height) = decoded.dimensions();
+    let picture = Picture::from_pixels(width, height, decoded.into_raw())?;
+    let around: Rect = crop::region(&spot.bounds, AROUND);
+    Some(crop::cut(&picture, &around, SIDE))
+}
