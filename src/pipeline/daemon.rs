@@ -14,6 +14,7 @@ use crate::{camera, gpio};
 
 use super::capture::Capture;
 use super::control::{Control, Tally};
+use super::rest::Asleep;
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input, Seen};
 use super::{Lamps, PipelineError, Shutdown};
@@ -101,6 +102,7 @@ impl Daemon {
         let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
         let (events_in, events) = crossbeam_channel::bounded(EVENTS);
         let clock = Clock::start();
+        let asleep = Asleep::default();
         let camera = self.config.camera.clone();
         let mut capture = Capture {
             open: Box::new(move || camera::open(&camera)),
@@ -117,6 +119,7 @@ impl Daemon {
             seen: seen_in,
             shutdown: shutdown.clone(),
             faults: faults.clone(),
+            asleep: asleep.clone(),
         };
         let mut control = Control {
             config: self.config,
@@ -126,6 +129,7 @@ impl Daemon {
             clock,
             shutdown: shutdown.clone(),
             tally: tally.clone(),
+            asleep,
         };
 
         let stages = Stages::new(&faults);
@@ -216,6 +220,7 @@ struct Sight {
     seen: Sender<Seen>,
     shutdown: Shutdown,
     faults: Faults,
+    asleep: Asleep,
 }
 
 impl Sight {
@@ -223,6 +228,8 @@ impl Sight {
         let mut failed = 0;
         while let Some(input) = self.slot.take(&self.shutdown) {
             let seen = match input {
+                // Seen by nobody: nothing moves. The camera goes on, so that waking takes no time.
+                Input::Frame(_) if self.asleep.get() => continue,
                 Input::Frame(frame) => match self.vision.look(&frame.picture) {
                     Ok(looks) => {
                         failed = 0;
