@@ -174,6 +174,18 @@ fn lines_and_patterns_that_cannot_be_are_refused_before_anything_is_opened() {
 }
 
 #[test]
+fn check_tells_the_lines_and_a_door_that_is_missing() {
+    let folder = tempdir().unwrap();
+    let config = "[alarm]\nmode = \"hard\"\n[gpio]\nred = \"17 active-low\"\nmotion = 4\n";
+    let path = write(folder.path(), "box.toml", config);
+    let result = run(&["check", "--config", text(&path)]);
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    for words in ["lines: auto", "  red: 17 active-low", "  motion: 4", "holds no door"] {
+        assert!(result.stdout.contains(words), "no {words:?} in {}", result.stdout);
+    }
+}
+
+#[test]
 fn a_box_without_a_line_is_refused_with_what_to_do() {
     for command in ["run", "check", "safe"] {
         run(&[command]).refused(2, &["names no output line", "red = \"17\"", "\"simulated\""]);

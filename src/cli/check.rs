@@ -2,7 +2,7 @@ use anyhow::anyhow;
 
 use super::output::Output;
 use super::{Common, Failure};
-use crate::config::{AlarmMode, Backend, Config, Gpio};
+use crate::config::{AlarmMode, Backend, Config};
 use crate::vision::{Classifier, Detector};
 use crate::{camera, gpio};
 
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         AlarmMode::Soft => "alarm: soft, lamps and buzzer",
         AlarmMode::Hard => "alarm: hard, lamps, buzzer and door",
     })?;
-    lines(&config.gpio).iter().try_for_each(|line| output.line(line))?;
+    lines(config).iter().try_for_each(|line| output.line(line))?;
     if arguments.probe {
         probe(config, &mut output)?;
     }
@@ -58,13 +58,18 @@ fn models(config: &Config) -> Result<Vec<String>, Failure> {
 }
 
 /// What the lines are configured to be: `lines: auto`, then one a key.
-fn lines(settings: &Gpio) -> Vec<String> {
+fn lines(config: &Config) -> Vec<String> {
+    let settings = &config.gpio;
     let mut lines = vec![format!("lines: {}", settings.backend.name())];
     if settings.backend != Backend::Simulated {
         let outputs = settings.outputs().map(|(key, line)| (key, line.to_string()));
         let inputs = settings.inputs().map(|(key, line)| (key, line.to_string()));
         let wired = outputs.into_iter().chain(inputs).filter(|(_, line)| !line.is_empty());
         lines.extend(wired.map(|(key, line)| format!("  {key}: {line}")));
+        let hard = config.alarm.mode == AlarmMode::Hard || settings.mode_switch.line.is_some();
+        if hard && settings.door.line.is_none() {
+            lines.push("  door: no line is named, so hard mode holds no door".into());
+        }
     }
     lines
 }

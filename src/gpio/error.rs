@@ -51,6 +51,6 @@ pub enum GpioError {
     Request { key: &'static str, line: String, reason: String },
     #[error("gpio.{key}: {line} is no pin that rppal can drive; set gpio.backend = \"cdev\"")]
     NotAPin { key: &'static str, line: String },
-    #[error("the GPIO registers cannot be used: {reason}; set gpio.backend = \"cdev\"")]
+    #[error("rppal cannot use the GPIO registers: {reason}; gpio.backend = \"cdev\" needs none")]
     Registers { reason: String },
 }

@@ -173,11 +173,16 @@ fn find(settings: &Gpio) -> Result<Found, GpioError> {
     let choice = auto::choose(settings, &facts, &chips)?;
     let name = choice.backend.name();
     log::info!("gpio: {name} on {}: {}", facts.board(), choice.why);
-    let driver: Box<dyn Driver> = match choice.backend {
-        Backend::Rppal => Box::new(rppal::Rppal::new()?),
-        _ => Box::new(cdev::Cdev),
-    };
-    Ok(Found { chips, driver, name })
+    if choice.backend == Backend::Rppal {
+        match rppal::Rppal::new() {
+            Ok(driver) => return Ok(Found { chips, driver: Box::new(driver), name }),
+            Err(error) if settings.backend == Backend::Auto => {
+                log::warn!("gpio: cdev after all: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Found { chips, driver: Box::new(cdev::Cdev), name: Backend::Cdev.name() })
 }
 
 #[cfg(test)]

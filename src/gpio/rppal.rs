@@ -16,7 +16,7 @@
 
 use std::io;
 
-use ::rppal::gpio::{Bias, Error, Gpio, InputPin, Level, OutputPin};
+use ::rppal::gpio::{Bias, Error, Gpio, IoPin, Level, Mode, OutputPin};
 use gpiocdev::Request;
 
 use crate::config::Pull;
@@ -64,7 +64,8 @@ impl Driver for Rppal {
                 }))
             }
             Use::Input(_, input) => {
-                let mut pin = pin.into_input();
+                // Not `into_input`: that takes away the pull that is there.
+                let mut pin = pin.into_io(Mode::Input);
                 match input.pull {
                     Pull::None => {}
                     Pull::Up => pin.set_bias(Bias::PullUp),
@@ -91,7 +92,7 @@ impl Output for Driven {
 }
 
 struct Read {
-    pin: InputPin,
+    pin: IoPin,
     active_low: bool,
     _claim: Request,
 }

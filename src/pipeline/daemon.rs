@@ -271,3 +271,39 @@ fn report(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::camera::Frame;
+    use crate::picture::Picture;
+
+    #[test]
+    fn a_frame_is_not_looked_at_while_vision_sleeps_and_the_next_one_is_when_it_is_awake() {
+        let config = Config::default();
+        let (slot, shutdown, asleep) = (Slot::default(), Shutdown::default(), Asleep::default());
+        let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
+        let mut sight = Sight {
+            vision: Vision::load(&config.detector, &config.classifier).unwrap(),
+            slot: slot.clone(),
+            seen: seen_in,
+            shutdown: shutdown.clone(),
+            faults: Faults::new(shutdown.clone()),
+            asleep: asleep.clone(),
+        };
+        let frame = |number| {
+            let picture = Picture::new(160, 120);
+            Input::Frame(Frame { picture, number, captured_at: Duration::ZERO })
+        };
+        asleep.set(true);
+        let running = thread::spawn(move || sight.run());
+        slot.put(frame(1));
+        slot.put(Input::Lost(Duration::ZERO));
+        assert!(matches!(seen.recv(), Ok(Seen::Lost(_))), "frame 1 is passed over");
+        asleep.set(false);
+        slot.put(frame(2));
+        assert!(matches!(seen.recv(), Ok(Seen::Looks { number: 2, .. })));
+        shutdown.trigger();
+        running.join().unwrap();
+    }
+}

@@ -81,3 +81,51 @@ impl Lamps {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::gpio::{Lines, Simulated};
+
+    /// Lines whose motion sensor is torn off.
+    struct TornOff(Simulated);
+
+    impl Lines for TornOff {
+        fn set(&mut self, role: Role, on: bool, at: Duration) -> Result<(), GpioError> {
+            self.0.set(role, on, at)
+        }
+
+        fn get(&self, role: Role) -> bool {
+            self.0.get(role)
+        }
+
+        fn has(&self, _: Input) -> bool {
+            true
+        }
+
+        fn read(&mut self, input: Input) -> Result<bool, GpioError> {
+            match input {
+                Input::Motion => Err(GpioError::Read { input, source: io::Error::other("torn") }),
+                _ => Ok(true),
+            }
+        }
+
+        fn describe(&self) -> String {
+            "lines without their sensor".into()
+        }
+    }
+
+    #[test]
+    fn a_sensor_that_cannot_be_read_keeps_the_box_awake_and_the_others_working() {
+        let mut lamps = Lamps::new(Board::new(Box::new(TornOff(Simulated::new()))));
+        assert_eq!(lamps.turned(Duration::ZERO), []);
+        assert!(lamps.motion());
+        let turned = lamps.turned(Duration::from_secs(1));
+        assert_eq!(turned, [(Input::Acknowledge, true), (Input::ModeSwitch, true)]);
+        lamps.forget_inputs();
+        assert_eq!(lamps.turned(Duration::from_secs(2)), []);
+        assert_eq!(lamps.turned(Duration::from_secs(3)).len(), 2, "told once more");
+    }
+}
