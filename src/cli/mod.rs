@@ -6,12 +6,14 @@ mod bench;
 mod check;
 mod clip;
 mod demo;
+mod devices;
 mod failure;
 mod gallery;
 mod image;
 mod marks;
 mod output;
 mod run;
+mod safe;
 mod video;
 
 use std::path::PathBuf;
@@ -41,6 +43,10 @@ enum Command {
     Image(image::Arguments),
     /// Put every frame of a clip through the daemon's tracking and policy
     Video(video::Arguments),
+    /// List the GPIO chips of this computer with their lines and who uses them
+    Devices(devices::Arguments),
+    /// Switch every output off, hold the door, and end: for what comes after a crash
+    Safe(Common),
     /// Check the configuration and the models, and say what is in force
     Check(check::Arguments),
     /// Time each stage on this computer, on one thread
@@ -70,7 +76,7 @@ impl Arguments {
     pub fn start_logging(&self) {
         let (level, times) = match self.command {
             Command::Run(_) => ("info", Some(TimestampPrecision::Millis)),
-            Command::Demo(_) => ("info", None),
+            Command::Demo(_) | Command::Safe(_) => ("info", None),
             _ => ("warn", None),
         };
         env_logger::Builder::from_env(Env::default().default_filter_or(level))
@@ -85,6 +91,8 @@ impl Arguments {
             Command::Demo(arguments) => demo::run(&arguments),
             Command::Image(arguments) => image::run(&arguments),
             Command::Video(arguments) => video::run(&arguments),
+            Command::Devices(arguments) => devices::run(&arguments),
+            Command::Safe(common) => safe::run(&common),
             Command::Check(arguments) => check::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
         }

@@ -14,6 +14,7 @@ use crate::{camera, gpio};
 
 use super::capture::Capture;
 use super::control::{Control, Tally};
+use super::rest::Asleep;
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input, Seen};
 use super::{Lamps, PipelineError, Shutdown};
@@ -101,6 +102,7 @@ impl Daemon {
         let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
         let (events_in, events) = crossbeam_channel::bounded(EVENTS);
         let clock = Clock::start();
+        let asleep = Asleep::default();
         let camera = self.config.camera.clone();
         let mut capture = Capture {
             open: Box::new(move || camera::open(&camera)),
@@ -117,6 +119,7 @@ impl Daemon {
             seen: seen_in,
             shutdown: shutdown.clone(),
             faults: faults.clone(),
+            asleep: asleep.clone(),
         };
         let mut control = Control {
             config: self.config,
@@ -126,6 +129,7 @@ impl Daemon {
             clock,
             shutdown: shutdown.clone(),
             tally: tally.clone(),
+            asleep,
         };
 
         let stages = Stages::new(&faults);
@@ -216,6 +220,7 @@ struct Sight {
     seen: Sender<Seen>,
     shutdown: Shutdown,
     faults: Faults,
+    asleep: Asleep,
 }
 
 impl Sight {
@@ -223,6 +228,8 @@ impl Sight {
         let mut failed = 0;
         while let Some(input) = self.slot.take(&self.shutdown) {
             let seen = match input {
+                // Seen by nobody: nothing moves. The camera goes on, so that waking takes no time.
+                Input::Frame(_) if self.asleep.get() => continue,
                 Input::Frame(frame) => match self.vision.look(&frame.picture) {
                     Ok(looks) => {
                         failed = 0;
@@ -262,5 +269,41 @@ fn report(
             faults.fail(PipelineError::Report(error));
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::camera::Frame;
+    use crate::picture::Picture;
+
+    #[test]
+    fn a_frame_is_not_looked_at_while_vision_sleeps_and_the_next_one_is_when_it_is_awake() {
+        let config = Config::default();
+        let (slot, shutdown, asleep) = (Slot::default(), Shutdown::default(), Asleep::default());
+        let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
+        let mut sight = Sight {
+            vision: Vision::load(&config.detector, &config.classifier).unwrap(),
+            slot: slot.clone(),
+            seen: seen_in,
+            shutdown: shutdown.clone(),
+            faults: Faults::new(shutdown.clone()),
+            asleep: asleep.clone(),
+        };
+        let frame = |number| {
+            let picture = Picture::new(160, 120);
+            Input::Frame(Frame { picture, number, captured_at: Duration::ZERO })
+        };
+        asleep.set(true);
+        let running = thread::spawn(move || sight.run());
+        slot.put(frame(1));
+        slot.put(Input::Lost(Duration::ZERO));
+        assert!(matches!(seen.recv(), Ok(Seen::Lost(_))), "frame 1 is passed over");
+        asleep.set(false);
+        slot.put(frame(2));
+        assert!(matches!(seen.recv(), Ok(Seen::Looks { number: 2, .. })));
+        shutdown.trigger();
+        running.join().unwrap();
     }
 }

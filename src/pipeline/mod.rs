@@ -8,6 +8,7 @@ mod daemon;
 mod engine;
 mod judge;
 mod lamps;
+mod rest;
 pub mod settings;
 mod shutdown;
 mod slot;
