@@ -43,7 +43,7 @@ enum Command {
     Image(image::Arguments),
     /// Put every frame of a clip through the daemon's tracking and policy
     Video(video::Arguments),
-    /// List the GPIO chips of this computer with their lines and who uses them
+    /// List the cameras of this computer with their modes, and its GPIO lines with their users
     Devices(devices::Arguments),
     /// Switch every output off, hold the door, and end: for what comes after a crash
     Safe(Common),
