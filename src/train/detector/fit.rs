@@ -18,11 +18,13 @@ use super::network::Network;
 use super::samples::{self, SHAPES};
 use super::scene::Scenes;
 use super::targets::Cells;
-use super::{backbone, export};
+use super::{backbone, export, refit};
 use crate::train::fit::{Average, Checkpoint, Progress, one_cycle};
 use crate::train::parameters;
 use crate::train::random::Random;
 
+/// Batches beyond the last step, to which the landmarks' last layer is fitted in closed form.
+const REFIT: usize = 300;
 /// Decay of the running average of the weights, a step.
 const AVERAGE: f32 = 0.998;
 
@@ -119,13 +121,19 @@ pub fn run(
             let (averaged, ..) = parameters::put(network.valid(), &average.values);
             let progress = Progress { settings: settings.clone(), epochs: count };
             store.save(&network, averaged.clone(), &optimiser, &progress)?;
+            if count == fit.steps {
+                break;
+            }
             let mean = losses.map(|sum| sum / (count - judged) as f32);
             judge(&Told { step: count, losses: mean }, &export::export(&averaged)?)?;
             (losses, judged) = ([0.0; 3], count);
             since = Instant::now();
         }
     }
-    Ok(())
+    let (averaged, ..) = parameters::put(network.valid(), &average.values);
+    let averaged = refit::landmarks(averaged, batches.iter(), &device.inner());
+    let mean = losses.map(|sum| sum / (fit.steps - judged).max(1) as f32);
+    judge(&Told { step: fit.steps, losses: mean }, &export::export(&averaged)?)
 }
 
 type Made = (usize, Vec<f32>, Vec<Cells>);
@@ -141,7 +149,7 @@ fn batches(
     let (steps, seed) = (fit.steps, fit.seed);
     thread::spawn(move || {
         let root = Random::new(seed);
-        for step in first..steps {
+        for step in first..steps + REFIT {
             let shape = SHAPES[step % SHAPES.len()];
             let mut random = root.stream(step as u64);
             let (input, cells) = samples::batch(&sources, &empty, shape, &mut random);

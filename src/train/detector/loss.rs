@@ -9,7 +9,7 @@ use super::targets::{self, Cells};
 /// Weights of the terms: boxes count twice because a face found in the wrong place is no use to
 /// the crop.
 const BOX: f32 = 2.0;
-const LANDMARK: f32 = 2.0;
+const LANDMARK: f32 = 1.0;
 /// Pixel distances are compared in parts of the face's size; beyond this part the loss is linear.
 /// With a wide knee the error of the mean face on a turned head hardly counts: a nose that is 0.1
 /// beside its place is a head turned by half.

@@ -10,6 +10,7 @@ mod loss;
 mod network;
 mod pages;
 mod pose;
+mod refit;
 mod samples;
 mod scene;
 mod targets;

@@ -133,6 +133,24 @@ impl Network {
 
     /// Raw predictions, `[n, 15, h / stride, w / stride]` for each stride.
     pub fn forward(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
+        let mut level = 0;
+        self.levels(input).map(|x| {
+            level += 1;
+            self.neck.heads[level - 1].forward(x)
+        })
+    }
+
+    /// What the last layer of the landmarks sees, `[n, 48, h / stride, w / stride]` for each stride.
+    pub fn point_features(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
+        let mut level = 0;
+        self.levels(input).map(|x| {
+            level += 1;
+            self.neck.heads[level - 1].points_tower.forward(x)
+        })
+    }
+
+    /// The top-down path, finest stride first.
+    fn levels(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
         let mut x = relu(self.backbone.stem.forward(input));
         let mut taps = Vec::with_capacity(TAPS.len());
         for (index, block) in self.backbone.blocks.iter().enumerate() {
@@ -145,8 +163,7 @@ impl Network {
         let p32 = relu(neck.lateral32.forward(taps[2].clone()));
         let p16 = relu(neck.lateral16.forward(taps[1].clone())) + double(p32.clone());
         let p8 = taps[0].clone() + double(p16.clone());
-        let predict = |level: usize, x: Tensor<4>| neck.heads[level].forward(x);
-        [predict(0, p8), predict(1, p16), predict(2, p32)]
+        [p8, p16, p32]
     }
 }
 

@@ -1,0 +1,180 @@
+//! The landmarks' last layer, fitted once more in closed form.
+//!
+//! Stochastic steps leave the rare, turned heads short of their true turn, because most heads are
+//! frontal. The last layer is linear, so the best weights for the features that were learned can
+//! be computed: weighted ridge regression over many faces, each stride by itself.
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::network::{Head, Network, POINT_CHANNELS, POINTS, STRIDES};
+use super::targets::{self, Cells};
+use crate::picture::{Point, yaw};
+
+/// Keeps features that hardly vary from getting wild weights, as a part of their mean square.
+const RIDGE: f64 = 1e-3;
+/// A head turned by so many degrees counts twice, by twice as many five times.
+const TURN: f32 = 25.0;
+/// Cells a stride needs, or its layer stays as it is.
+const LEAST: usize = 500;
+const INPUTS: usize = POINTS + 1;
+
+/// The sums that a regression needs, for one stride.
+struct Sums {
+    /// Features against features; the last feature is 1.
+    square: Vec<f64>,
+    /// Features against the ten coordinates.
+    cross: Vec<f64>,
+    cells: usize,
+}
+
+/// Fits the landmarks of `network` (without autodiff) to `batches` of side, input and cells.
+pub fn landmarks(
+    mut network: Network,
+    batches: impl Iterator<Item = (usize, Vec<f32>, Vec<Cells>)>,
+    device: &Device,
+) -> Network {
+    let mut sums = STRIDES.map(|_| Sums {
+        square: vec![0.0; INPUTS * INPUTS],
+        cross: vec![0.0; INPUTS * POINT_CHANNELS],
+        cells: 0,
+    });
+    for (side, input, cells) in batches {
+        let data = TensorData::new(input, [cells.len(), 3, side, side]);
+        let features = network.point_features(Tensor::from_data(data, device));
+        let grid = targets::grid(side);
+        let mut first = 0;
+        for ((features, sums), stride) in features.into_iter().zip(&mut sums).zip(STRIDES) {
+            let count = (side / stride).pow(2);
+            // All are float32, so the conversion cannot fail.
+            let values: Vec<f32> = features.into_data().try_into_vec().unwrap_or_default();
+            for (sample, values) in cells.iter().zip(values.chunks_exact(POINTS * count)) {
+                for cell in 0..count {
+                    let at = first + cell;
+                    if sample.has_landmarks[at] > 0.0 {
+                        let row: Vec<f64> = (0..POINTS)
+                            .map(|channel| f64::from(values[channel * count + cell]))
+                            .chain([1.0])
+                            .collect();
+                        sums.add(&row, sample, at, grid[at]);
+                    }
+                }
+            }
+            first += count;
+        }
+    }
+    for (head, sums) in network.neck.heads.iter_mut().zip(sums) {
+        if sums.cells >= LEAST
+            && let Some(solution) = solve(sums.square, sums.cross)
+        {
+            put(head, &solution, device);
+        }
+    }
+    network
+}
+
+impl Sums {
+    fn add(&mut self, row: &[f64], sample: &Cells, at: usize, (center, stride): (Point, f32)) {
+        let wanted = &sample.landmarks[at * POINT_CHANNELS..(at + 1) * POINT_CHANNELS];
+        let points: [Point; 5] =
+            std::array::from_fn(|i| Point { x: wanted[2 * i], y: wanted[2 * i + 1] });
+        let edges = &sample.bounds[at * 4..at * 4 + 4];
+        let size = ((edges[2] - edges[0]) * (edges[3] - edges[1])).max(1.0).sqrt();
+        let turn = yaw(&points).abs().min(90.0) / TURN;
+        // Distances count in parts of the face, as in the loss.
+        let weight = f64::from((stride / size).powi(2) * (1.0 + turn * turn));
+        for (index, &a) in row.iter().enumerate() {
+            for (other, &b) in row.iter().enumerate() {
+                self.square[index * INPUTS + other] += weight * a * b;
+            }
+            for (channel, point) in
+                points.iter().flat_map(|p| [p.x - center.x, p.y - center.y]).enumerate()
+            {
+                self.cross[index * POINT_CHANNELS + channel] +=
+                    weight * a * f64::from(point / stride);
+            }
+        }
+        self.cells += 1;
+    }
+}
+
+/// Solves `square * solution = cross` by Cholesky's decomposition, after adding the ridge; `None`
+/// where the features say nothing.
+fn solve(mut square: Vec<f64>, mut cross: Vec<f64>) -> Option<Vec<f64>> {
+    let mean = (0..POINTS).map(|i| square[i * INPUTS + i]).sum::<f64>() / POINTS as f64;
+    for i in 0..POINTS {
+        square[i * INPUTS + i] += RIDGE * mean;
+    }
+    for i in 0..INPUTS {
+        for j in 0..=i {
+            let known: f64 = (0..j).map(|k| square[i * INPUTS + k] * square[j * INPUTS + k]).sum();
+            let rest = square[i * INPUTS + j] - known;
+            square[i * INPUTS + j] = if i == j {
+                (rest > 0.0).then(|| rest.sqrt())?
+            } else {
+                rest / square[j * INPUTS + j]
+            };
+        }
+    }
+    for channel in 0..POINT_CHANNELS {
+        let at = |row: usize| row * POINT_CHANNELS + channel;
+        for i in 0..INPUTS {
+            let known: f64 = (0..i).map(|k| square[i * INPUTS + k] * cross[at(k)]).sum();
+            cross[at(i)] = (cross[at(i)] - known) / square[i * INPUTS + i];
+        }
+        for i in (0..INPUTS).rev() {
+            let known: f64 = (i + 1..INPUTS).map(|k| square[k * INPUTS + i] * cross[at(k)]).sum();
+            cross[at(i)] = (cross[at(i)] - known) / square[i * INPUTS + i];
+        }
+    }
+    Some(cross)
+}
+
+fn put(head: &mut Head, solution: &[f64], device: &Device) {
+    let value = |input: usize, channel: usize| solution[input * POINT_CHANNELS + channel] as f32;
+    let weight: Vec<f32> = (0..POINT_CHANNELS)
+        .flat_map(|channel| (0..POINTS).map(move |input| (input, channel)))
+        .map(|(input, channel)| value(input, channel))
+        .collect();
+    let bias: Vec<f32> = (0..POINT_CHANNELS).map(|channel| value(POINTS, channel)).collect();
+    let data = TensorData::new(weight, [POINT_CHANNELS, POINTS, 1, 1]);
+    head.points.weight = Param::from_tensor(Tensor::from_data(data, device));
+    head.points.bias = Some(Param::from_tensor(Tensor::from_floats(bias.as_slice(), device)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::random::Random;
+
+    #[test]
+    fn a_linear_truth_is_found_again() {
+        let mut random = Random::new(8);
+        let truth: Vec<f64> =
+            (0..INPUTS * POINT_CHANNELS).map(|_| f64::from(random.range(-1.0, 1.0))).collect();
+        let (mut square, mut cross) =
+            (vec![0.0; INPUTS * INPUTS], vec![0.0; INPUTS * POINT_CHANNELS]);
+        for _ in 0..2000 {
+            let row: Vec<f64> =
+                (0..POINTS).map(|_| f64::from(random.range(-1.0, 1.0))).chain([1.0]).collect();
+            for (i, a) in row.iter().enumerate() {
+                for (j, b) in row.iter().enumerate() {
+                    square[i * INPUTS + j] += a * b;
+                }
+                for channel in 0..POINT_CHANNELS {
+                    let value = |k: usize| row[k] * truth[k * POINT_CHANNELS + channel];
+                    cross[i * POINT_CHANNELS + channel] += a * (0..INPUTS).map(value).sum::<f64>();
+                }
+            }
+        }
+        let found = solve(square, cross).expect("the features vary");
+        let worst = found.iter().zip(&truth).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 0.01, "{worst}");
+    }
+
+    #[test]
+    fn features_that_are_nothing_change_nothing() {
+        let (square, cross) = (vec![0.0; INPUTS * INPUTS], vec![0.0; INPUTS * POINT_CHANNELS]);
+        assert!(solve(square, cross).is_none());
+    }
+}
