@@ -9,6 +9,7 @@ mod demo;
 mod failure;
 mod gallery;
 mod image;
+mod logging;
 mod marks;
 mod output;
 mod run;
@@ -17,7 +18,7 @@ mod video;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use env_logger::{Env, TimestampPrecision};
+use env_logger::TimestampPrecision;
 
 pub use failure::Failure;
 
@@ -73,10 +74,12 @@ impl Arguments {
             Command::Demo(_) => ("info", None),
             _ => ("warn", None),
         };
-        env_logger::Builder::from_env(Env::default().default_filter_or(level))
-            .format_timestamp(times)
-            .format_target(false)
-            .init();
+        logging::start(level, times);
+    }
+
+    /// Says why a command failed, where the log goes.
+    pub fn complain(words: &str) {
+        logging::complain(words);
     }
 
     pub fn run(self) -> Result<(), Failure> {

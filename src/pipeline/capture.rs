@@ -1,8 +1,10 @@
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::camera::{CameraError, Source};
 
 use super::Shutdown;
+use super::hearts::{BEAT, Heart};
 use super::slot::Slot;
 use super::stage::{Clock, Input};
 
@@ -24,6 +26,23 @@ pub struct Capture {
     pub shutdown: Shutdown,
     pub next_number: u64,
     pub lost: bool,
+    pub heart: Heart,
+    pub camera: CameraState,
+}
+
+/// What there is to say of the camera, readable from outside.
+#[derive(Clone, Debug, Default)]
+pub struct CameraState(Arc<Mutex<String>>);
+
+impl CameraState {
+    /// `v4l2 /dev/video0 (a camera), 640x480 YUYV`, or why there is none.
+    pub fn words(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn say(&self, words: impl Into<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words.into();
+    }
 }
 
 impl Capture {
@@ -33,6 +52,7 @@ impl Capture {
         let mut wait = FIRST_WAIT;
         let mut said = String::new();
         while !self.shutdown.is_triggered() {
+            self.heart.beat();
             let opened = match self.source.take() {
                 Some(source) => Ok(source),
                 None => {
@@ -51,12 +71,13 @@ impl Capture {
                         (wait, said) = (FIRST_WAIT, String::new());
                     }
                     let words = error.to_string();
+                    self.camera.say(format!("no camera: {words}"));
                     if words != said {
                         log::error!("{words}; it is tried again until it works");
                         said = words;
                     }
                     self.lose();
-                    if self.shutdown.wait(wait) {
+                    if self.rest(wait) {
                         return;
                     }
                     wait = (wait * 2).min(LONGEST_WAIT);
@@ -68,10 +89,13 @@ impl Capture {
     /// Frames into the slot until the source ends or fails.
     fn pump(&mut self, mut source: Box<dyn Source>) -> Result<(), CameraError> {
         source.stop_on(self.shutdown.flag());
+        self.camera.say(source.describe());
+        self.heart.beat();
         // The first source starts with the clock: a clip then keeps its own times.
         let began = if self.lost { self.clock.now() } else { Duration::ZERO };
         let first = self.next_number;
         while let Some(mut frame) = source.next()? {
+            self.heart.beat();
             if self.shutdown.is_triggered() {
                 break;
             }
@@ -86,6 +110,20 @@ impl Capture {
             self.slot.put(Input::Frame(frame));
         }
         Ok(())
+    }
+
+    /// Waits for `time`, and beats meanwhile; true at the end.
+    fn rest(&self, time: Duration) -> bool {
+        let mut left = time;
+        while !left.is_zero() {
+            let part = left.min(BEAT);
+            if self.shutdown.wait(part) {
+                return true;
+            }
+            self.heart.beat();
+            left -= part;
+        }
+        false
     }
 
     fn lose(&mut self) {
@@ -145,6 +183,8 @@ mod tests {
             shutdown: shutdown.clone(),
             next_number: 0,
             lost: false,
+            heart: Heart::default(),
+            camera: CameraState::default(),
         };
         (capture, slot, shutdown)
     }
@@ -166,7 +206,7 @@ mod tests {
         let mut news = Vec::new();
         let (mut numbers, mut times) = (Vec::new(), Vec::new());
         loop {
-            match slot.take(&shutdown) {
+            match slot.take(&shutdown, &Heart::default()) {
                 Some(Input::Frame(frame)) => {
                     news.push("frame");
                     numbers.push(frame.number);
@@ -194,10 +234,10 @@ mod tests {
         let (mut capture, slot, shutdown) = capture(false, Box::new(|| Err(unplugged())));
         capture.run();
         assert!(matches!(
-            slot.take(&shutdown),
+            slot.take(&shutdown, &Heart::default()),
             Some(Input::Frame(frame)) if frame.captured_at == Duration::from_millis(20)
         ));
-        assert!(matches!(slot.take(&shutdown), Some(Input::End)));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::End)));
     }
 
     #[test]

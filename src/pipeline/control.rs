@@ -8,11 +8,9 @@ use crate::config::Config;
 use crate::report::{Event, EventKind};
 use crate::tracking::Counts;
 
+use super::hearts::{BEAT, Heart};
 use super::stage::{Clock, Seen};
 use super::{Judge, Lamps, Shutdown};
-
-/// Longest wait without a look at the clock.
-const TICK: Duration = Duration::from_secs(1);
 
 /// Nothing seen for so long means that nothing is known: lines go safe even if no stage complains.
 const STALE: Duration = Duration::from_secs(5);
@@ -26,6 +24,7 @@ pub struct Control {
     pub clock: Clock,
     pub shutdown: Shutdown,
     pub tally: Tally,
+    pub heart: Heart,
 }
 
 /// What control counts, readable from outside.
@@ -61,12 +60,13 @@ impl Control {
         let (mut last_seen, mut stale) = (self.clock.now(), true);
         let mut ended = false;
         while !ended && !self.shutdown.is_triggered() {
+            self.heart.beat();
             let now = self.clock.now();
-            let change = judge.outputs().next_change(now).map_or(TICK, |at| at.saturating_sub(now));
+            let change = judge.outputs().next_change(now).map_or(BEAT, |at| at.saturating_sub(now));
             let seen = crossbeam_channel::select! {
                 recv(self.seen) -> seen => seen.ok().or(Some(Seen::End)),
                 recv(self.shutdown.closed()) -> _ => None,
-                default(change.min(TICK)) => None,
+                default(change.min(BEAT)) => None,
             };
             match seen {
                 Some(Seen::Looks { number, at, looks }) => {
@@ -131,6 +131,7 @@ mod tests {
             clock: Clock::start(),
             shutdown: Shutdown::default(),
             tally: Tally::default(),
+            heart: Heart::default(),
         };
         (control, seen_in, events_out, record)
     }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io;
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use crate::tracking::Counts;
 use crate::vision::Vision;
 use crate::{camera, gpio};
 
-use super::capture::Capture;
+use super::capture::{CameraState, Capture};
 use super::control::{Control, Tally};
+use super::hearts::{BEAT, Heart, Hearts};
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input, Seen};
 use super::{Lamps, PipelineError, Shutdown};
@@ -24,6 +26,10 @@ const SEEN: usize = 2;
 const EVENTS: usize = 256;
 /// How long stages have to end; the lines are safe before that.
 const GRACE: Duration = Duration::from_millis(1500);
+/// How often whoever watches the run is called.
+const WATCH: Duration = Duration::from_millis(500);
+/// A stage that has not beaten for so long is stalled: a frame may take seconds on a slow box.
+const STALL: Duration = Duration::from_secs(20);
 /// So many frames in a row that cannot be looked at mean that vision does not work at all.
 const BLIND: u32 = 30;
 
@@ -33,6 +39,21 @@ pub struct Daemon {
     vision: Vision,
     source: Box<dyn camera::Source>,
     board: Board,
+}
+
+/// How a run is going.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// How long it has run.
+    pub time: Duration,
+    /// The camera, or why there is none.
+    pub camera: String,
+    /// Frames looked at so far.
+    pub frames: u64,
+    /// A stage that does not go round any more, and for how long.
+    pub stalled: Option<(&'static str, Duration)>,
+    /// The run is ending; this is the last call.
+    pub ending: bool,
 }
 
 /// What came by in one run.
@@ -77,7 +98,11 @@ impl Daemon {
     /// configuration shows before a device is touched. A source that is not there now is an
     /// error; one that is lost later is waited for.
     pub fn open(config: &Config) -> Result<Self, PipelineError> {
-        let vision = Vision::load(&config.detector, &config.classifier)?;
+        Self::with_vision(config, Vision::load(&config.detector, &config.classifier)?)
+    }
+
+    /// As `open`, with the models of `config` already loaded.
+    pub fn with_vision(config: &Config, vision: Vision) -> Result<Self, PipelineError> {
         for model in vision.models() {
             log::info!("{}, sha256 {}", model.name, model.sha256);
         }
@@ -88,20 +113,25 @@ impl Daemon {
         Ok(Self { config: config.clone(), vision, source, board })
     }
 
-    /// Runs until `shutdown`, the end of the source, or `limit`. Each event is given to `tell`,
-    /// whose error ends the run. However it ends, the lines are safe.
+    /// Runs until `process` is to end, the source has ended, or `watch` breaks off; `watch` is
+    /// called twice a second. Each event is given to `tell`, whose error ends the run. However it
+    /// ends, the lines are safe, and `process` is as it was.
     pub fn run(
         self,
-        shutdown: &Shutdown,
-        limit: Option<Duration>,
+        process: &Shutdown,
         tell: impl FnMut(&Event) -> io::Result<()> + Send + 'static,
+        mut watch: impl FnMut(&Health) -> ControlFlow<()>,
     ) -> Result<Totals, PipelineError> {
+        let shutdown = &Shutdown::default();
         let faults = Faults::new(shutdown.clone());
         let (slot, tally) = (Slot::default(), Tally::default());
         let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
         let (events_in, events) = crossbeam_channel::bounded(EVENTS);
         let clock = Clock::start();
+        let (hearts, camera_state) = (Hearts::new(clock), CameraState::default());
         let camera = self.config.camera.clone();
+        // A camera may be silent for `stuck_s`, a pipe three times as long before its first frame.
+        let patience = STALL + 3 * Duration::from_secs(5);
         let mut capture = Capture {
             open: Box::new(move || camera::open(&camera)),
             source: Some(self.source),
@@ -110,6 +140,8 @@ impl Daemon {
             shutdown: shutdown.clone(),
             next_number: 0,
             lost: false,
+            heart: hearts.heart("capture", patience),
+            camera: camera_state.clone(),
         };
         let mut sight = Sight {
             vision: self.vision,
@@ -117,6 +149,7 @@ impl Daemon {
             seen: seen_in,
             shutdown: shutdown.clone(),
             faults: faults.clone(),
+            heart: hearts.heart("vision", STALL),
         };
         let mut control = Control {
             config: self.config,
@@ -126,13 +159,15 @@ impl Daemon {
             clock,
             shutdown: shutdown.clone(),
             tally: tally.clone(),
+            heart: hearts.heart("control", STALL),
         };
 
         let stages = Stages::new(&faults);
         let started = stages
             .start("reports", {
                 let (faults, mut tell) = (faults.clone(), tell);
-                move || report(&events, &mut tell, &faults)
+                let heart = hearts.heart("reports", STALL);
+                move || report(&events, &mut tell, &faults, &heart)
             })
             .and_then(|()| {
                 // The end of control is the end of all.
@@ -145,11 +180,23 @@ impl Daemon {
             faults.fail(PipelineError::Thread(error));
         }
 
-        match limit {
-            Some(limit) => drop(shutdown.wait(limit)),
-            None => while !shutdown.wait(Duration::from_secs(3600)) {},
+        let health = |ending| Health {
+            time: clock.now(),
+            camera: camera_state.words(),
+            frames: tally.frames(),
+            stalled: hearts.silent(clock.now()),
+            ending,
+        };
+        while !shutdown.is_triggered() && watch(&health(false)).is_continue() {
+            crossbeam_channel::select! {
+                recv(shutdown.closed()) -> _ => {}
+                recv(process.closed()) -> _ => break,
+                default(WATCH) => {}
+            }
         }
         shutdown.trigger();
+        // Its wish is no more asked for.
+        let _ = watch(&health(true));
         stages.wait(GRACE);
         match faults.reason() {
             Some(error) => Err(error),
@@ -216,12 +263,13 @@ struct Sight {
     seen: Sender<Seen>,
     shutdown: Shutdown,
     faults: Faults,
+    heart: Heart,
 }
 
 impl Sight {
     fn run(&mut self) {
         let mut failed = 0;
-        while let Some(input) = self.slot.take(&self.shutdown) {
+        while let Some(input) = self.slot.take(&self.shutdown, &self.heart) {
             let seen = match input {
                 Input::Frame(frame) => match self.vision.look(&frame.picture) {
                     Ok(looks) => {
@@ -256,8 +304,15 @@ fn report(
     events: &Receiver<Event>,
     tell: &mut impl FnMut(&Event) -> io::Result<()>,
     faults: &Faults,
+    heart: &Heart,
 ) {
-    for event in events {
+    loop {
+        heart.beat();
+        let event = match events.recv_timeout(BEAT) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         if let Err(error) = tell(&event) {
             faults.fail(PipelineError::Report(error));
             return;
