@@ -111,6 +111,7 @@ fn the_daemon_runs_in_little_memory() {
     }
     let mut child = maskgate(&["run"])
         .env("MASKGATE__CAMERA__SOURCE", "demo")
+        .env("MASKGATE__GPIO__BACKEND", "simulated")
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();

@@ -12,6 +12,7 @@ use tempfile::tempdir;
 fn daemon(source: &str) -> Command {
     let mut command = maskgate(&["run"]);
     command.env("MASKGATE__CAMERA__SOURCE", source);
+    command.env("MASKGATE__GPIO__BACKEND", "simulated");
     command
 }
 
@@ -71,6 +72,7 @@ fn cameras_that_are_none_are_told_by_their_path() {
         result.refused(1, &[device]);
         let result: support::Result = maskgate(&["check", "--probe"])
             .env("MASKGATE__CAMERA__SOURCE", format!("v4l2:{device}"))
+            .env("MASKGATE__GPIO__BACKEND", "simulated")
             .output()
             .unwrap()
             .into();
@@ -87,4 +89,31 @@ fn the_demo_tells_its_story_and_ends_when_it_is_told_to() {
     let last = result.stdout.lines().last().unwrap();
     assert!(last.starts_with("summary: "), "{last}");
     assert!(lines(&result.stderr).values().all(|on| !on), "{}", result.stderr);
+}
+
+#[test]
+fn devices_are_listed_and_none_is_no_failure() {
+    let result = run(&["devices"]);
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    assert!(result.stdout.contains("gpio: "), "{}", result.stdout);
+    let json = run(&["devices", "--json"]).json();
+    assert!(json[0]["gpio"].is_array(), "{json:?}");
+}
+
+#[test]
+fn a_chip_that_is_not_there_is_told_and_nothing_is_simulated() {
+    let mut command = daemon("demo");
+    command.env("MASKGATE__GPIO__BACKEND", "auto").env("MASKGATE__GPIO__RED", "gpiochip99:3");
+    let result: support::Result = command.output().unwrap().into();
+    result.refused(1, &["GPIO chip"]);
+}
+
+#[test]
+fn the_demo_is_simulated_whatever_the_configuration_says() {
+    let result: support::Result = maskgate(&["demo", "--seconds", "1"])
+        .env("MASKGATE__GPIO__RED", "gpiochip99:3")
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
 }

@@ -93,6 +93,7 @@ fn variables_of_the_environment_are_checked_as_the_file_is() {
 fn check_says_what_is_in_force() {
     let result: support::Result = maskgate(&["check"])
         .env("MASKGATE__CAMERA__SOURCE", "demo")
+        .env("MASKGATE__GPIO__BACKEND", "simulated")
         .env("MASKGATE__ALARM__MODE", "hard")
         .output()
         .unwrap()
@@ -108,6 +109,7 @@ fn check_says_what_is_in_force() {
 fn check_probe_takes_a_frame_and_opens_the_lines() {
     let result: support::Result = maskgate(&["check", "--probe"])
         .env("MASKGATE__CAMERA__SOURCE", "demo")
+        .env("MASKGATE__GPIO__BACKEND", "simulated")
         .output()
         .unwrap()
         .into();
@@ -157,5 +159,23 @@ fn models_that_are_missing_or_no_models_are_refused_by_file_name() {
         for section in ["detector", "classifier"] {
             check(&format!("[{section}]\nmodel = \"{model}\"\n")).refused(2, &[model, section]);
         }
+    }
+}
+
+#[test]
+fn lines_and_patterns_that_cannot_be_are_refused_before_anything_is_opened() {
+    check("[gpio]\nred = 17\ngreen = \"17 active-low\"\n")
+        .refused(2, &["gpio.green: line 17 is taken by gpio.red"]);
+    check("[gpio]\nred = \"17 open-dran\"\n").refused(2, &["gpio.red", "open-drain"]);
+    check("[gpio]\nbackend = \"rppal\"\ndoor = \"22 open-drain\"\n")
+        .refused(2, &["gpio.door", "\"cdev\""]);
+    check("[gpio]\nbackend = \"jetson\"\n").refused(2, &["gpio.backend", "\"auto\"", "\"cdev\""]);
+    check("[alarm]\nbuzzer_pattern = \"sos:0\"\n").refused(2, &["alarm.buzzer_pattern", "20 to"]);
+}
+
+#[test]
+fn a_box_without_a_line_is_refused_with_what_to_do() {
+    for command in ["run", "check", "safe"] {
+        run(&[command]).refused(2, &["names no output line", "red = \"17\"", "\"simulated\""]);
     }
 }

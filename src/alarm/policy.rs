@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::pattern::{CHIRP_LENGTH, Outputs, Pattern, Signal};
+use super::pattern::{Outputs, Pattern, Signal};
 use crate::picture::Label;
 use crate::tracking::{Person, TrackId, Verdict};
 
@@ -24,6 +24,11 @@ pub struct Settings {
     pub cool_down: Duration,
     /// Whether `incorrect_mask` is an alarm; otherwise it counts as masked.
     pub incorrect_alarms: bool,
+    /// How red shows the alarm; not `Off`.
+    pub red: Pattern,
+    /// How the buzzer sounds for somebody new; one that does not end by itself goes on for as long
+    /// as the alarm does.
+    pub buzzer: Pattern,
     /// How long somebody is there without a verdict before amber asks them to look here.
     pub ask_after: Duration,
     /// How long a released door stays released at least.
@@ -41,6 +46,10 @@ pub enum Notice {
     AlarmOff,
     DoorOpen,
     DoorClose,
+    /// The buzzer was silenced by hand.
+    Acknowledged,
+    /// Switched over by hand.
+    Mode(Mode),
 }
 
 /// What follows from one observation.
@@ -54,9 +63,10 @@ pub struct Decision {
 ///
 /// - The alarm is on while somebody is present whose mask is believed not right, and for the hold
 ///   time after that. Red is on as long as the alarm is.
-/// - The buzzer chirps when such a person appears, once for each. Within the cool-down after a
-///   chirp and after an alarm it stays silent, and whoever appeared in silence is not made up
-///   for: red says it, and nothing nags.
+/// - The buzzer sounds when such a person appears, once for each, and ends with the alarm at the
+///   latest. Within the cool-down after that, after an alarm and after it was silenced by hand it
+///   stays silent, and whoever appeared in silence is not made up for: red says it, and nothing
+///   nags.
 /// - Green is on while the alarm is off, somebody is believed masked, and nobody otherwise.
 /// - Amber blinks while somebody has been there without a verdict for too long.
 /// - The door (hard mode) is released where green is on and everybody present has a verdict: who
@@ -120,7 +130,7 @@ impl Policy {
             .unbelieved
             .values()
             .any(|since| self.now.saturating_sub(*since) >= self.settings.ask_after);
-        self.want(|outputs| &mut outputs.amber, ask, Pattern::Blink);
+        self.want(|outputs| &mut outputs.amber, ask, Pattern::SLOW_BLINK);
         if self.settings.mode == Mode::Hard {
             notices.extend(self.switch_door(green, !wrong.is_empty()));
         }
@@ -143,6 +153,34 @@ impl Policy {
         self.known.clear();
         self.unbelieved.clear();
         self.outputs = Outputs::default();
+        Decision { outputs: self.outputs, notices }
+    }
+
+    /// Silences the buzzer until somebody new comes after the cool-down. Red and the door are as
+    /// before. Where nothing sounded in this alarm, nothing happens and nothing is told.
+    pub fn acknowledge(&mut self, now: Duration) -> Decision {
+        self.now = self.now.max(now);
+        let mut notices = Vec::new();
+        if self.outputs.buzzer.pattern != Pattern::Off {
+            self.outputs.buzzer.want(Pattern::Off, self.now);
+            self.be_quiet();
+            notices.push(Notice::Acknowledged);
+        }
+        Decision { outputs: self.outputs, notices }
+    }
+
+    /// From soft to hard or back, at once: soft ends a release.
+    pub fn set_mode(&mut self, now: Duration, mode: Mode) -> Decision {
+        self.now = self.now.max(now);
+        let mut notices = Vec::new();
+        if self.settings.mode != mode {
+            self.settings.mode = mode;
+            notices.push(Notice::Mode(mode));
+            if self.released.take().is_some() {
+                notices.push(Notice::DoorClose);
+                self.outputs.door.want(Pattern::Off, self.now);
+            }
+        }
         Decision { outputs: self.outputs, notices }
     }
 
@@ -183,7 +221,8 @@ impl Policy {
             }
             (None, _) => None,
         };
-        self.want(|outputs| &mut outputs.red, self.alarm.is_some(), Pattern::Steady);
+        let shown = self.settings.red;
+        self.want(|outputs| &mut outputs.red, self.alarm.is_some(), shown);
         notice
     }
 
@@ -191,9 +230,15 @@ impl Policy {
         let somebody_new = wrong.keys().any(|track| !self.known.contains(track));
         self.known = wrong.keys().copied().collect();
         if somebody_new && self.now >= self.quiet_until {
-            self.outputs.buzzer = Signal { pattern: Pattern::Chirp, since: self.now };
+            let pattern = self.settings.buzzer;
+            match pattern.length() {
+                // It already sounds, or begins to.
+                None => self.outputs.buzzer.want(pattern, self.now),
+                Some(_) => self.outputs.buzzer = Signal { pattern, since: self.now },
+            }
             self.be_quiet();
-            self.quiet_until = self.quiet_until.saturating_add(CHIRP_LENGTH);
+            let length = pattern.length().unwrap_or_default();
+            self.quiet_until = self.quiet_until.saturating_add(length);
         } else if self.alarm.is_none() {
             self.outputs.buzzer.want(Pattern::Off, self.now);
         }

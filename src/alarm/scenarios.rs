@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Decision, Levels, Mode, Notice, Pattern, Policy, Settings};
+use super::{Decision, Levels, Mode, Notice, Outputs, Pattern, Policy, Settings};
 use crate::picture::{Label, Rect};
 use crate::tracking::{Person, TrackId, Verdict};
 
@@ -15,6 +15,9 @@ fn default_settings() -> Settings {
 fn hard() -> Settings {
     Settings { mode: Mode::Hard, ..default_settings() }
 }
+
+const CHIRP: Pattern = Pattern::Chirp(Duration::from_millis(120));
+const SOS: Pattern = Pattern::Sos(Duration::from_millis(120));
 
 const MASKED: Option<Label> = Some(Label::WithMask);
 const BARE: Option<Label> = Some(Label::WithoutMask);
@@ -54,7 +57,7 @@ impl Door {
             let Decision { outputs, notices } = self.policy.step(self.now, people);
             let t = self.now.as_secs_f32();
             self.notices.extend(notices.into_iter().map(|notice| (t, notice)));
-            if outputs.buzzer.pattern == Pattern::Chirp && outputs.buzzer.since == self.now {
+            if outputs.buzzer.pattern == CHIRP && outputs.buzzer.since == self.now {
                 self.chirps.push(t);
             }
             levels = outputs.levels(self.now);
@@ -69,6 +72,9 @@ impl Door {
             Notice::AlarmOff => "alarm off",
             Notice::DoorOpen => "door open",
             Notice::DoorClose => "door close",
+            Notice::Acknowledged => "acknowledged",
+            Notice::Mode(Mode::Soft) => "soft",
+            Notice::Mode(Mode::Hard) => "hard",
         };
         self.notices.iter().map(|(_, notice)| name(notice)).collect()
     }
@@ -142,7 +148,7 @@ fn amber_asks_who_hides_the_face_to_look_here() {
     this.show(0.9, &[person(1, None)]);
     assert_eq!(this.policy.outputs().amber.pattern, Pattern::Off);
     this.show(0.5, &[person(1, None)]);
-    assert_eq!(this.policy.outputs().amber.pattern, Pattern::Blink);
+    assert_eq!(this.policy.outputs().amber.pattern, Pattern::SLOW_BLINK);
     this.show(0.1, &[person(1, MASKED)]);
     assert_eq!(this.policy.outputs().amber.pattern, Pattern::Off);
 }
@@ -192,6 +198,79 @@ fn a_lost_camera_ends_alarm_and_release() {
     assert_eq!(this.policy.safe(this.now).notices, [], "told once");
 }
 
+impl Door {
+    fn acknowledge(&mut self) -> Levels {
+        let decision = self.policy.acknowledge(self.now);
+        self.decided(decision)
+    }
+
+    fn switch(&mut self, mode: Mode) -> Levels {
+        let decision = self.policy.set_mode(self.now, mode);
+        self.decided(decision)
+    }
+
+    fn decided(&mut self, decision: Decision) -> Levels {
+        let t = self.now.as_secs_f32();
+        self.notices.extend(decision.notices.into_iter().map(|notice| (t, notice)));
+        decision.outputs.levels(self.now)
+    }
+
+    fn sounds(&self) -> bool {
+        self.policy.outputs().buzzer.pattern != Pattern::Off
+    }
+}
+
+#[test]
+fn a_buzzer_that_goes_on_is_silenced_by_hand_while_red_stays() {
+    let mut this = Door::new(Settings { buzzer: SOS, ..default_settings() });
+    this.show(20.0, &[person(1, BARE)]);
+    assert!(this.sounds(), "it goes on for as long as the alarm does");
+    assert!(this.acknowledge().red);
+    this.acknowledge();
+    this.show(60.0, &[person(1, BARE)]);
+    assert!(!this.sounds(), "who was there is known");
+    this.show(1.0, &[person(1, BARE), person(2, BARE)]);
+    assert!(this.sounds(), "somebody new is heard");
+    assert_eq!(this.told(), ["alarm on", "acknowledged"]);
+}
+
+#[test]
+fn a_buzzer_that_goes_on_ends_with_the_alarm() {
+    let mut this = Door::new(Settings { buzzer: Pattern::Steady, ..default_settings() });
+    assert!(this.show(3.0, &[person(1, BARE)]).buzzer);
+    assert!(!this.show(3.0, &[]).buzzer);
+    assert_eq!(this.told(), ["alarm on", "alarm off"]);
+}
+
+#[test]
+fn the_button_without_an_alarm_does_and_tells_nothing() {
+    let mut this = Door::new(default_settings());
+    this.show(1.0, &[person(1, MASKED)]);
+    assert!(this.acknowledge().green);
+    this.show(1.0, &[person(1, MASKED), person(2, BARE)]);
+    assert_eq!(this.chirps.len(), 1, "it does not silence what comes later");
+    assert_eq!(this.told(), ["alarm on"]);
+}
+
+#[test]
+fn red_blinks_where_it_is_wanted() {
+    let red = Pattern::Blink(Duration::from_millis(200));
+    let mut this = Door::new(Settings { red, ..default_settings() });
+    this.show(1.0, &[person(1, BARE)]);
+    assert_eq!(this.policy.outputs().red.pattern, red);
+}
+
+#[test]
+fn switched_to_soft_the_door_is_held_at_once() {
+    let mut this = Door::new(hard());
+    assert!(this.show(1.0, &[person(1, MASKED)]).door);
+    assert!(!this.switch(Mode::Soft).door);
+    assert!(!this.show(5.0, &[person(1, MASKED)]).door);
+    this.switch(Mode::Hard);
+    assert!(this.show(0.1, &[person(1, MASKED)]).door);
+    assert_eq!(this.told(), ["door open", "soft", "door close", "hard", "door open"]);
+}
+
 fn anybody() -> impl Strategy<Value = Person> {
     let label = prop_oneof![Just(None), Just(MASKED), Just(BARE), Just(UNDER_NOSE)];
     (1_u32..6, label).prop_map(|(track, label)| person(track, label))
@@ -224,6 +303,7 @@ proptest! {
                     Notice::AlarmOff => (&mut alarm, false),
                     Notice::DoorOpen => (&mut door, true),
                     Notice::DoorClose => (&mut door, false),
+                    Notice::Acknowledged | Notice::Mode(_) => continue,
                 };
                 prop_assert_ne!(*state, wanted, "on and off alternate");
                 *state = wanted;
@@ -248,9 +328,43 @@ proptest! {
     }
 
     #[test]
+    fn whatever_hands_do_soft_holds_the_door_and_what_is_silenced_stays_so(
+        story in prop::collection::vec(
+            (0_u64..3000, prop::collection::vec(anybody(), 0..4), 0_u8..6), 0..80,
+        ),
+    ) {
+        let settings = Settings { buzzer: SOS, ..hard() };
+        let (mut mode, cool_down) = (settings.mode, settings.cool_down);
+        let mut policy = Policy::new(settings);
+        let (mut now, mut silent_until) = (Duration::ZERO, Duration::ZERO);
+        for (wait, people, hand) in story {
+            now += Duration::from_millis(wait);
+            let before = policy.outputs();
+            let Decision { outputs, notices } = match hand {
+                0 => policy.acknowledge(now),
+                1 | 2 => {
+                    mode = if hand == 1 { Mode::Soft } else { Mode::Hard };
+                    policy.set_mode(now, mode)
+                }
+                _ => policy.step(now, &people),
+            };
+            prop_assert!(mode == Mode::Hard || outputs.door.pattern == Pattern::Off);
+            if hand == 0 {
+                let silenced = Outputs { buzzer: outputs.buzzer, ..before };
+                prop_assert_eq!(outputs, silenced, "only the buzzer");
+                prop_assert_eq!(outputs.buzzer.pattern, Pattern::Off);
+            }
+            if notices.contains(&Notice::Acknowledged) {
+                silent_until = now + cool_down;
+            }
+            prop_assert!(now >= silent_until || outputs.buzzer.pattern == Pattern::Off);
+        }
+    }
+
+    #[test]
     fn the_next_change_of_a_pattern_is_the_next_change(
         pattern in prop::sample::select(vec![
-            Pattern::Off, Pattern::Steady, Pattern::Blink, Pattern::Chirp,
+            Pattern::Off, Pattern::Steady, Pattern::SLOW_BLINK, CHIRP, SOS,
         ]),
         elapsed in 0_u64..5000,
     ) {

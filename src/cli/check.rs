@@ -2,7 +2,7 @@ use anyhow::anyhow;
 
 use super::output::Output;
 use super::{Common, Failure};
-use crate::config::{AlarmMode, Backend, Config};
+use crate::config::{AlarmMode, Backend, Config, Gpio};
 use crate::vision::{Classifier, Detector};
 use crate::{camera, gpio};
 
@@ -19,6 +19,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let loaded = arguments.common.load()?;
     let config = &loaded.config;
     let models = models(config)?;
+    gpio::check(&config.gpio)?;
     let mut output = Output::new(true);
     output.line(loaded.describe())?;
     models.iter().try_for_each(|model| output.line(model))?;
@@ -30,9 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         AlarmMode::Soft => "alarm: soft, lamps and buzzer",
         AlarmMode::Hard => "alarm: hard, lamps, buzzer and door",
     })?;
-    output.line(match config.gpio.backend {
-        Backend::Simulated => "lines: simulated",
-    })?;
+    lines(&config.gpio).iter().try_for_each(|line| output.line(line))?;
     if arguments.probe {
         probe(config, &mut output)?;
     }
@@ -58,11 +57,30 @@ fn models(config: &Config) -> Result<Vec<String>, Failure> {
     }
 }
 
+/// What the lines are configured to be: `lines: auto`, then one a key.
+fn lines(settings: &Gpio) -> Vec<String> {
+    let mut lines = vec![format!("lines: {}", settings.backend.name())];
+    if settings.backend != Backend::Simulated {
+        let outputs = settings.outputs().map(|(key, line)| (key, line.to_string()));
+        let inputs = settings.inputs().map(|(key, line)| (key, line.to_string()));
+        let wired = outputs.into_iter().chain(inputs).filter(|(_, line)| !line.is_empty());
+        lines.extend(wired.map(|(key, line)| format!("  {key}: {line}")));
+    }
+    lines
+}
+
 /// Opens what the daemon would open, and tells all that fails.
 fn probe(config: &Config, output: &mut Output) -> Result<(), Failure> {
     let mut problems = Vec::new();
-    match gpio::open(&config.gpio) {
-        Ok(board) => output.line(format_args!("opened {}", board.describe()))?,
+    match gpio::probe(&config.gpio) {
+        Ok(lines) => {
+            for line in lines {
+                match line {
+                    Ok(words) => output.line(words)?,
+                    Err(error) => problems.push(error.to_string()),
+                }
+            }
+        }
         Err(error) => problems.push(error.to_string()),
     }
     let frame = camera::open(&config.camera).and_then(|mut source| {

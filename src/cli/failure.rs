@@ -2,6 +2,7 @@ use std::io;
 
 use crate::camera::CameraError;
 use crate::config::ConfigError;
+use crate::gpio::GpioError;
 use crate::pipeline::PipelineError;
 use crate::vision::VisionError;
 
@@ -62,11 +63,21 @@ impl From<CameraError> for Failure {
     }
 }
 
+impl From<GpioError> for Failure {
+    fn from(error: GpioError) -> Self {
+        match error {
+            GpioError::NothingWired => Failure::Configuration(error.into()),
+            _ => Failure::Work(error.into()),
+        }
+    }
+}
+
 impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
         match error {
             PipelineError::Camera(error) => error.into(),
             PipelineError::Vision(error) => Failure::model(error),
+            PipelineError::Gpio(error) => error.into(),
             PipelineError::Report(error) => Failure::output(error),
             _ => Failure::Work(error.into()),
         }

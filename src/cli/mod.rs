@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod clip;
 mod demo;
+mod devices;
 mod failure;
 mod gallery;
 mod image;
@@ -13,6 +14,7 @@ mod logging;
 mod marks;
 mod output;
 mod run;
+mod safe;
 mod video;
 
 use std::path::PathBuf;
@@ -42,6 +44,10 @@ enum Command {
     Image(image::Arguments),
     /// Put every frame of a clip through the daemon's tracking and policy
     Video(video::Arguments),
+    /// List the GPIO chips of this computer with their lines and who uses them
+    Devices(devices::Arguments),
+    /// Switch every output off, hold the door, and end: for what comes after a crash
+    Safe(Common),
     /// Check the configuration and the models, and say what is in force
     Check(check::Arguments),
     /// Time each stage on this computer, on one thread
@@ -71,7 +77,7 @@ impl Arguments {
     pub fn start_logging(&self) {
         let (level, times) = match self.command {
             Command::Run(_) => ("info", Some(TimestampPrecision::Millis)),
-            Command::Demo(_) => ("info", None),
+            Command::Demo(_) | Command::Safe(_) => ("info", None),
             _ => ("warn", None),
         };
         logging::start(level, times);
@@ -88,6 +94,8 @@ impl Arguments {
             Command::Demo(arguments) => demo::run(&arguments),
             Command::Image(arguments) => image::run(&arguments),
             Command::Video(arguments) => video::run(&arguments),
+            Command::Devices(arguments) => devices::run(&arguments),
+            Command::Safe(common) => safe::run(&common),
             Command::Check(arguments) => check::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
         }

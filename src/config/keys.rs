@@ -1,6 +1,10 @@
 //! What each key may hold. One table: loading, messages and tests all read it.
 
+use std::str::FromStr;
+
 use config::{Value, ValueKind};
+
+use super::lines::{BEAT_MS, InputLine, OutputLine, Pattern};
 
 /// A key of the configuration and the values it may have.
 pub struct Key {
@@ -37,9 +41,24 @@ pub const KEYS: &[Key] = &[
     Key { name: "alarm.hold_s", allowed: Allowed::Real(0.0, 60.0) },
     Key { name: "alarm.cool_down_s", allowed: Allowed::Real(0.0, 3600.0) },
     Key { name: "alarm.incorrect_alarms", allowed: Allowed::YesNo },
+    Key { name: "alarm.red_pattern", allowed: Allowed::Pattern(&["steady", "blink", "sos"]) },
+    Key {
+        name: "alarm.buzzer_pattern",
+        allowed: Allowed::Pattern(&["chirp", "steady", "blink", "sos"]),
+    },
     Key { name: "alarm.ask_after_s", allowed: Allowed::Real(0.0, 60.0) },
     Key { name: "alarm.min_open_s", allowed: Allowed::Real(0.0, 60.0) },
-    Key { name: "gpio.backend", allowed: Allowed::OneOf(&["simulated"]) },
+    Key { name: "gpio.backend", allowed: Allowed::OneOf(&["auto", "rppal", "cdev", "simulated"]) },
+    Key { name: "gpio.red", allowed: Allowed::Output },
+    Key { name: "gpio.green", allowed: Allowed::Output },
+    Key { name: "gpio.amber", allowed: Allowed::Output },
+    Key { name: "gpio.buzzer", allowed: Allowed::Output },
+    Key { name: "gpio.door", allowed: Allowed::Output },
+    Key { name: "gpio.motion", allowed: Allowed::Input },
+    Key { name: "gpio.acknowledge", allowed: Allowed::Input },
+    Key { name: "gpio.mode_switch", allowed: Allowed::Input },
+    Key { name: "gpio.debounce_ms", allowed: Allowed::Whole(1, 1000) },
+    Key { name: "gpio.sleep_after_s", allowed: Allowed::Real(5.0, 3600.0) },
 ];
 
 /// The values a key may have. Ranges include both ends.
@@ -55,6 +74,12 @@ pub enum Allowed {
     Whole(i64, i64),
     Real(f64, f64),
     OneOf(&'static [&'static str]),
+    /// A line and how it is driven, or nothing; a number alone needs no quotes.
+    Output,
+    /// A line and how it is held, or nothing; a number alone needs no quotes.
+    Input,
+    /// One of these patterns, with the length of a beat where wanted.
+    Pattern(&'static [&'static str]),
 }
 
 impl Allowed {
@@ -67,9 +92,20 @@ impl Allowed {
             Allowed::YesNo => "true or false".into(),
             Allowed::Whole(low, high) => format!("a whole number from {low} to {high}"),
             Allowed::Real(low, high) => format!("a number from {low} to {high}"),
-            Allowed::OneOf(names) => {
-                let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
-                format!("one of {}", quoted.join(", "))
+            Allowed::OneOf(names) => format!("one of {}", quoted(names)),
+            Allowed::Output => "a line (\"17\", \"GPIO17\" or \"gpiochip0:17\"), after it where \
+                wanted active-low and open-drain or open-source (\"GPIO17 active-low\"), or \"\""
+                .into(),
+            Allowed::Input => "a line (\"17\", \"GPIO17\" or \"gpiochip0:17\"), after it where \
+                wanted active-low and pull-up or pull-down (\"GPIO5 active-low pull-up\"), or \"\""
+                .into(),
+            Allowed::Pattern(names) => {
+                let (shortest, longest) = BEAT_MS;
+                format!(
+                    "one of {}; all but \"steady\" also with the milliseconds of one beat, {shortest} \
+                     to {longest}: \"blink:250\"",
+                    quoted(names)
+                )
             }
         }
     }
@@ -111,9 +147,31 @@ impl Allowed {
                 let name = text(&value.kind)?;
                 ValueKind::String(names.contains(&name).then(|| name.into())?)
             }
+            Allowed::Output => ValueKind::String(line::<OutputLine>(&value.kind)?),
+            Allowed::Input => ValueKind::String(line::<InputLine>(&value.kind)?),
+            Allowed::Pattern(names) => {
+                let pattern = text(&value.kind)?;
+                let name = pattern.split(':').next().unwrap_or(pattern);
+                let good = names.contains(&name) && pattern.parse::<Pattern>().is_ok();
+                ValueKind::String(good.then(|| pattern.into())?)
+            }
         };
         Some(Value::new(origin.as_ref(), kind))
     }
+}
+
+fn quoted(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    quoted.join(", ")
+}
+
+/// The text of a line, if it is one: `17` and `"17"` are the same.
+fn line<T: FromStr>(kind: &ValueKind) -> Option<String> {
+    let text = match kind {
+        ValueKind::I64(number) => number.to_string(),
+        other => text(other)?.to_owned(),
+    };
+    text.parse::<T>().is_ok().then_some(text)
 }
 
 fn text(kind: &ValueKind) -> Option<&str> {

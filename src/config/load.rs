@@ -1,5 +1,6 @@
 //! Reads the layers (defaults, file, environment) and gathers everything wrong with them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +107,7 @@ fn from_layers(
 ) -> Result<Config, ConfigError> {
     let defaults = config::Config::try_from(&Config::default())?;
     let mut layers =
-        Layers { builder: config::Config::builder().add_source(defaults), problems: Vec::new() };
+        Layers { builder: config::Config::builder().add_source(defaults), ..Layers::default() };
     if let Some((path, text)) = text {
         let found = File::from_str(text, FileFormat::Toml).collect().map_err(|error| {
             ConfigError::Syntax { path: path.to_path_buf(), cause: syntax(error) }
@@ -137,9 +138,12 @@ fn variable(key: &str) -> String {
     format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase())
 }
 
+#[derive(Default)]
 struct Layers {
     builder: config::ConfigBuilder<config::builder::DefaultState>,
     problems: Vec<Problem>,
+    /// Where each key was set last.
+    origins: BTreeMap<String, String>,
 }
 
 impl Layers {
@@ -156,6 +160,7 @@ impl Layers {
                 Some(taken) => {
                     let builder = std::mem::take(&mut self.builder);
                     self.builder = builder.set_override(name, taken)?;
+                    self.origins.insert(name.into(), origin(name));
                 }
                 None => self.refuse(origin(name), name, not_allowed(key, value)),
             }
@@ -182,12 +187,19 @@ impl Layers {
     }
 
     fn finish(mut self) -> Result<Config, ConfigError> {
-        self.problems.sort_by(|a, b| (&a.origin, &a.key).cmp(&(&b.origin, &b.key)));
         if self.problems.is_empty() {
-            Ok(self.builder.build()?.try_deserialize()?)
-        } else {
-            Err(ConfigError::Problems(self.problems))
+            let config: Config = std::mem::take(&mut self.builder).build()?.try_deserialize()?;
+            let between = config.gpio.problems();
+            if between.is_empty() {
+                return Ok(config);
+            }
+            for (key, what) in between {
+                let origin = self.origins.get(&key).cloned().unwrap_or_default();
+                self.refuse(origin, &key, what);
+            }
         }
+        self.problems.sort_by(|a, b| (&a.origin, &a.key).cmp(&(&b.origin, &b.key)));
+        Err(ConfigError::Problems(self.problems))
     }
 }
 
@@ -385,6 +397,57 @@ mod tests {
             let error = read(text, &[]).unwrap_err();
             assert!(error.starts_with("box.toml: ") && error.contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn lines_and_patterns_are_short_to_write() {
+        let config = read(
+            "[alarm]\nred_pattern = \"blink:250\"\n[gpio]\nred = 17\ngreen = \"GPIO27\"\n\
+             door = \"gpiochip0:22 active-low open-drain\"",
+            &[("MASKGATE__GPIO__BUZZER", "18")],
+        )
+        .unwrap();
+        assert_eq!(config.gpio.red, "17".parse().unwrap());
+        assert_eq!(config.gpio.buzzer, "18".parse().unwrap());
+        assert_eq!(config.gpio.door, "gpiochip0:22 open-drain active-low".parse().unwrap());
+        assert_eq!(config.gpio.amber.line, None);
+        assert_eq!(config.alarm.red_pattern.beat_ms, 250);
+    }
+
+    #[test]
+    fn wrong_lines_and_patterns_are_told_with_what_is_right() {
+        for (text, words) in [
+            ("[gpio]\nred = \"17 lwo\"", "gpio.red: \"17 lwo\" is not allowed; allowed is a line"),
+            ("[gpio]\nred = -1", "gpio.red: -1 is not allowed"),
+            ("[gpio]\nmotion = \"4 open-drain\"", "after it where wanted active-low and pull-up"),
+            ("[alarm]\nred_pattern = \"blink:0\"", "one beat, 20 to 5000: \"blink:250\""),
+            ("[alarm]\nred_pattern = \"chirp\"", "one of \"steady\", \"blink\", \"sos\""),
+            ("[gpio]\nbackend = \"pi\"", "\"auto\", \"rppal\", \"cdev\", \"simulated\""),
+        ] {
+            let error = read(text, &[]).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_line_used_twice_names_both_keys_and_where_the_second_was_set() {
+        assert_eq!(
+            read("[gpio]\nred = 17\nmotion = 17", &[]).unwrap_err(),
+            "box.toml: gpio.motion: line 17 is taken by gpio.red; a line can do one thing only"
+        );
+        let error = read(
+            "[gpio]\nred = \"/dev/gpiochip0:17\"",
+            &[("MASKGATE__GPIO__DOOR", "gpiochip0:17 active-low")],
+        )
+        .unwrap_err();
+        assert!(error.starts_with("MASKGATE__GPIO__DOOR: gpio.door: line gpiochip0:17"), "{error}");
+    }
+
+    #[test]
+    fn a_drive_the_backend_cannot_do_is_refused() {
+        let error = read("[gpio]\nbackend = \"rppal\"\ndoor = \"22 open-drain\"", &[]).unwrap_err();
+        assert!(error.contains("gpio.door") && error.contains("\"cdev\""), "{error}");
+        assert!(read("[gpio]\nbackend = \"cdev\"\ndoor = \"22 open-drain\"", &[]).is_ok());
     }
 
     #[test]

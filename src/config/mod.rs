@@ -2,13 +2,17 @@
 //! Every default is here and nowhere else.
 //! Never: opening what is configured.
 
+mod gpio;
 mod keys;
+mod lines;
 mod load;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use gpio::{Backend, Gpio};
+pub use lines::{Drive, InputLine, LineRef, OutputLine, Pattern, Pull, Shape};
 pub use load::{ConfigError, DEFAULT_PATH, Loaded, Problem, from_text, load};
 
 /// The whole file.
@@ -154,6 +158,11 @@ pub struct Alarm {
     pub cool_down_s: f32,
     /// Whether a mask under nose or chin is an alarm; if not, it counts as worn.
     pub incorrect_alarms: bool,
+    /// How red shows the alarm: `steady`, `blink` or `sos`.
+    pub red_pattern: Pattern,
+    /// How the buzzer sounds: `chirp` (once for each person), or, until the alarm ends or is
+    /// acknowledged, `steady`, `blink` or `sos`.
+    pub buzzer_pattern: Pattern,
     /// Seconds somebody is there without a verdict before amber asks them to look here, 0 to 60.
     pub ask_after_s: f32,
     /// Seconds a released door stays released at least, 0 to 60; a person without a right mask
@@ -168,25 +177,10 @@ impl Default for Alarm {
             hold_s: 2.0,
             cool_down_s: 10.0,
             incorrect_alarms: true,
+            red_pattern: Pattern::usual(Shape::Steady),
+            buzzer_pattern: Pattern::usual(Shape::Chirp),
             ask_after_s: 1.0,
             min_open_s: 3.0,
         }
     }
-}
-
-/// What switches the lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Backend {
-    /// No hardware: changes are logged and recorded.
-    #[default]
-    Simulated,
-}
-
-/// The lines.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Gpio {
-    /// `simulated`.
-    pub backend: Backend,
 }

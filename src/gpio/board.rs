@@ -1,17 +1,51 @@
 use std::time::Duration;
 
-use super::{GpioError, Lines, Role};
+use super::{Debounce, GpioError, Input, Lines, Role};
 
 /// Owns the lines and leaves them safe: when it is dropped, also by a panic, all are off and the
 /// door is held.
 pub struct Board {
     lines: Box<dyn Lines>,
+    inputs: [Debounce; Input::ALL.len()],
+    settle: Duration,
     last: Duration,
 }
 
+/// As the configuration has it by default.
+const SETTLE: Duration = Duration::from_millis(30);
+
 impl Board {
+    /// With the usual debouncing.
     pub fn new(lines: Box<dyn Lines>) -> Self {
-        Self { lines, last: Duration::ZERO }
+        Self::with_debounce(lines, SETTLE)
+    }
+
+    /// An input counts when it has held its level for `settle`.
+    pub fn with_debounce(lines: Box<dyn Lines>, settle: Duration) -> Self {
+        let inputs = Input::ALL.map(|_| Debounce::new(settle));
+        Self { lines, inputs, settle, last: Duration::ZERO }
+    }
+
+    /// Whether this input is wired.
+    pub fn has(&self, input: Input) -> bool {
+        self.lines.has(input)
+    }
+
+    /// Reads an input at `at`: its debounced level where it has just changed.
+    pub fn turned(&mut self, input: Input, at: Duration) -> Result<Option<bool>, GpioError> {
+        let level = self.lines.read(input)?;
+        let debounce = &mut self.inputs[input as usize];
+        Ok(debounce.sample(at, level).then(|| debounce.is_active()))
+    }
+
+    /// The debounced level of an input as it was read last.
+    pub fn is_active(&self, input: Input) -> bool {
+        self.inputs[input as usize].is_active()
+    }
+
+    /// Forgets what the inputs said: those that are active are told once more.
+    pub fn forget_inputs(&mut self) {
+        self.inputs = Input::ALL.map(|_| Debounce::new(self.settle));
     }
 
     /// Switches a line where it differs; a line that failed is tried again with the next call.
@@ -117,6 +151,14 @@ mod tests {
 
         fn get(&self, role: Role) -> bool {
             self.0.get(role)
+        }
+
+        fn has(&self, _: Input) -> bool {
+            false
+        }
+
+        fn read(&mut self, _: Input) -> Result<bool, GpioError> {
+            Ok(false)
         }
 
         fn describe(&self) -> String {

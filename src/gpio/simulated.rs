@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{GpioError, Lines, Role};
+use super::{GpioError, Input, Lines, Role};
 
 /// One line switched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +35,29 @@ impl Record {
     }
 }
 
+/// The inputs of simulated lines: a hand on the button. A clone is the same hand.
+#[derive(Clone, Debug, Default)]
+pub struct Switches(Arc<Mutex<[Option<bool>; Input::ALL.len()]>>);
+
+impl Switches {
+    /// Wires the input, if it is not, and makes it active or inactive.
+    pub fn set(&self, input: Input, active: bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)[input as usize] = Some(active);
+    }
+
+    fn get(&self, input: Input) -> Option<bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)[input as usize]
+    }
+}
+
 /// Lines without hardware, for trying the box out and for a desk without lamps: every change is
-/// logged (`gpio red on at 1.20 s`) and recorded with its time.
+/// logged (`gpio red on at 1.20 s`) and recorded with its time. All outputs are there whatever the
+/// configuration names; inputs are there only where a test wires them.
 #[derive(Debug, Default)]
 pub struct Simulated {
     levels: [bool; Role::ALL.len()],
     record: Record,
+    switches: Switches,
 }
 
 impl Simulated {
@@ -52,6 +69,11 @@ impl Simulated {
     /// The record of this and every later change; stays readable after the lines are closed.
     pub fn record(&self) -> Record {
         self.record.clone()
+    }
+
+    /// The hand on its inputs.
+    pub fn switches(&self) -> Switches {
+        self.switches.clone()
     }
 }
 
@@ -69,6 +91,14 @@ impl Lines for Simulated {
 
     fn get(&self, role: Role) -> bool {
         self.levels[role as usize]
+    }
+
+    fn has(&self, input: Input) -> bool {
+        self.switches.get(input).is_some()
+    }
+
+    fn read(&mut self, input: Input) -> Result<bool, GpioError> {
+        Ok(self.switches.get(input).unwrap_or(false))
     }
 
     fn describe(&self) -> String {

@@ -4,13 +4,20 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use crate::config::Config;
+use crate::alarm::Mode;
+use crate::config::{AlarmMode, Config};
+use crate::gpio::Input;
 use crate::report::{Event, EventKind};
 use crate::tracking::Counts;
 
 use super::hearts::{BEAT, Heart};
+use super::rest::{Asleep, Rest};
 use super::stage::{Clock, Seen};
-use super::{Judge, Lamps, Shutdown};
+use super::{Judge, Lamps, Shutdown, settings};
+
+/// How often inputs are looked at, where there are any: a press of a finger lasts ten times as
+/// long. Sampling needs no interrupt of the chip, and no edge is lost between two.
+const SAMPLE: Duration = Duration::from_millis(10);
 
 /// Nothing seen for so long means that nothing is known: lines go safe even if no stage complains.
 const STALE: Duration = Duration::from_secs(5);
@@ -25,6 +32,7 @@ pub struct Control {
     pub shutdown: Shutdown,
     pub tally: Tally,
     pub heart: Heart,
+    pub asleep: Asleep,
 }
 
 /// What control counts, readable from outside.
@@ -56,22 +64,28 @@ impl Control {
     /// after a panic, it makes them safe and begins with nobody there.
     pub fn run(&mut self) {
         self.lamps.safe(self.clock.now());
-        let mut judge = Judge::new(&self.config);
+        let mut judge = Judge::new(&self.judged_by());
+        let mut rest = self.rest();
+        self.lamps.forget_inputs();
+        let tick =
+            if Input::ALL.iter().any(|input| self.lamps.has(*input)) { SAMPLE } else { BEAT };
         let (mut last_seen, mut stale) = (self.clock.now(), true);
         let mut ended = false;
         while !ended && !self.shutdown.is_triggered() {
             self.heart.beat();
             let now = self.clock.now();
-            let change = judge.outputs().next_change(now).map_or(BEAT, |at| at.saturating_sub(now));
+            let change = judge.outputs().next_change(now).map_or(tick, |at| at.saturating_sub(now));
             let seen = crossbeam_channel::select! {
                 recv(self.seen) -> seen => seen.ok().or(Some(Seen::End)),
                 recv(self.shutdown.closed()) -> _ => None,
-                default(change.min(BEAT)) => None,
+                default(change.min(tick)) => None,
             };
+            let mut somebody = false;
             match seen {
                 Some(Seen::Looks { number, at, looks }) => {
                     (last_seen, stale) = (self.clock.now(), false);
                     let judged = judge.see(number, at, &looks);
+                    somebody = !looks.is_empty() || !judged.update.people.is_empty();
                     self.tally.frames.fetch_add(1, Ordering::Relaxed);
                     *self.tally.people.lock().unwrap_or_else(PoisonError::into_inner) =
                         judge.counts();
@@ -87,6 +101,20 @@ impl Control {
                 None => {}
             }
             let now = self.clock.now();
+            self.obey(&mut judge, now);
+            if let Some(rest) = &mut rest {
+                let busy = somebody || self.lamps.motion() || !judge.outputs().is_quiet();
+                if let Some(asleep) = rest.step(now, busy) {
+                    self.asleep.set(asleep);
+                    let kind =
+                        if asleep { EventKind::VisionAsleep } else { EventKind::VisionAwake };
+                    self.tell([Event::new(kind, None, now)]);
+                }
+                if rest.is_asleep() {
+                    // Nothing is looked at, on purpose.
+                    last_seen = now;
+                }
+            }
             if !stale && now.saturating_sub(last_seen) > STALE {
                 stale = true;
                 log::error!("nothing seen for {} s: lines are made safe", STALE.as_secs());
@@ -97,6 +125,34 @@ impl Control {
         let now = self.clock.now();
         self.lamps.safe(now);
         self.tell(judge.safe(now));
+    }
+
+    /// The configuration, but for what a switch decides: until it is read, soft.
+    fn judged_by(&self) -> Config {
+        let mut config = self.config.clone();
+        if self.lamps.has(Input::ModeSwitch) {
+            config.alarm.mode = AlarmMode::Soft;
+        }
+        config
+    }
+
+    /// Awake; `None` where no sensor could wake it.
+    fn rest(&self) -> Option<Rest> {
+        self.asleep.set(false);
+        let after = settings::seconds(self.config.gpio.sleep_after_s);
+        self.lamps.has(Input::Motion).then(|| Rest::new(after, self.clock.now()))
+    }
+
+    /// Does what hands ask for.
+    fn obey(&mut self, judge: &mut Judge, now: Duration) {
+        for (input, active) in self.lamps.turned(now) {
+            match (input, active) {
+                (Input::Acknowledge, true) => self.tell(judge.acknowledge(now)),
+                (Input::ModeSwitch, true) => self.tell(judge.set_mode(now, Mode::Hard)),
+                (Input::ModeSwitch, false) => self.tell(judge.set_mode(now, Mode::Soft)),
+                (Input::Acknowledge, false) | (Input::Motion, _) => {}
+            }
+        }
     }
 
     fn tell(&self, events: impl IntoIterator<Item = Event>) {
@@ -114,7 +170,7 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpio::{Board, Record, Role, Simulated};
+    use crate::gpio::{Board, Record, Role, Simulated, Switches};
     use crate::picture::{Face, Look, Probabilities, Rect};
 
     /// A control stage, what goes into it, what comes out, and the record of its lines.
@@ -132,6 +188,7 @@ mod tests {
             shutdown: Shutdown::default(),
             tally: Tally::default(),
             heart: Heart::default(),
+            asleep: Asleep::default(),
         };
         (control, seen_in, events_out, record)
     }
@@ -175,6 +232,85 @@ mod tests {
         drop(control);
         let kinds: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
         assert_eq!(kinds, ["verdict", "alarm_on", "camera_lost", "alarm_off"]);
+    }
+
+    /// Waits for an event of this name; others are passed over.
+    #[track_caller]
+    fn until(events: &Receiver<Event>, name: &str) {
+        // Far longer than it takes; only a broken control waits so long.
+        while let Ok(event) = events.recv_timeout(Duration::from_secs(30)) {
+            if event.kind.name() == name {
+                return;
+            }
+        }
+        panic!("no {name}");
+    }
+
+    /// Runs `control` while `story` goes on outside, then ends it.
+    fn alongside(mut control: Control, seen: Sender<Seen>, story: impl FnOnce(&Sender<Seen>)) {
+        let running = std::thread::spawn(move || control.run());
+        story(&seen);
+        drop(seen);
+        running.join().unwrap();
+    }
+
+    fn with_inputs(wired: &[Input]) -> (Control, Sender<Seen>, Receiver<Event>, Record, Switches) {
+        let (mut control, seen, events, _) = control();
+        let lines = Simulated::new();
+        let (record, switches) = (lines.record(), lines.switches());
+        wired.iter().for_each(|input| switches.set(*input, false));
+        control.lamps = Lamps::new(Board::new(Box::new(lines)));
+        (control, seen, events, record, switches)
+    }
+
+    #[test]
+    fn the_button_silences_the_buzzer_and_leaves_red_on() {
+        let (mut control, seen, events, record, switches) = with_inputs(&[Input::Acknowledge]);
+        control.config.alarm.buzzer_pattern = "steady".parse().unwrap();
+        alongside(control, seen, |seen| {
+            a_second_of_a_bare_face(seen);
+            until(&events, "alarm_on");
+            switches.set(Input::Acknowledge, true);
+            until(&events, "acknowledged");
+        });
+        let order: Vec<_> = record.changes().iter().map(|c| (c.role, c.on)).collect();
+        let on = [(Role::Red, true), (Role::Buzzer, true)];
+        assert_eq!(order[..2], on);
+        assert_eq!(order[2], (Role::Buzzer, false), "before red: {order:?}");
+    }
+
+    #[test]
+    fn the_switch_takes_the_place_of_the_configured_mode() {
+        let (mut control, seen, events, _, switches) = with_inputs(&[Input::ModeSwitch]);
+        control.config.alarm.mode = AlarmMode::Hard;
+        assert_eq!(control.judged_by().alarm.mode, AlarmMode::Soft, "until it is read");
+        switches.set(Input::ModeSwitch, true);
+        alongside(control, seen, |_| {
+            until(&events, "mode_hard");
+            switches.set(Input::ModeSwitch, false);
+            until(&events, "mode_soft");
+        });
+    }
+
+    #[test]
+    fn vision_sleeps_while_nothing_moves_and_is_woken_by_motion() {
+        let (mut control, seen, events, _, switches) = with_inputs(&[Input::Motion]);
+        control.config.gpio.sleep_after_s = 0.05;
+        let asleep = control.asleep.clone();
+        alongside(control, seen, |_| {
+            until(&events, "vision_asleep");
+            assert!(asleep.get());
+            switches.set(Input::Motion, true);
+            until(&events, "vision_awake");
+            assert!(!asleep.get());
+        });
+    }
+
+    #[test]
+    fn without_a_motion_sensor_it_never_sleeps() {
+        let (mut control, ..) = with_inputs(&[Input::Acknowledge]);
+        control.config.gpio.sleep_after_s = 0.0;
+        assert!(control.rest().is_none());
     }
 
     #[test]

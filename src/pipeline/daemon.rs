@@ -16,6 +16,7 @@ use crate::{camera, gpio};
 use super::capture::{CameraState, Capture};
 use super::control::{Control, Tally};
 use super::hearts::{BEAT, Heart, Hearts};
+use super::rest::Asleep;
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input, Seen};
 use super::{Lamps, PipelineError, Shutdown};
@@ -129,6 +130,7 @@ impl Daemon {
         let (events_in, events) = crossbeam_channel::bounded(EVENTS);
         let clock = Clock::start();
         let (hearts, camera_state) = (Hearts::new(clock), CameraState::default());
+        let asleep = Asleep::default();
         let camera = self.config.camera.clone();
         // A camera may be silent for `stuck_s`, a pipe three times as long before its first frame.
         let patience = STALL + 3 * Duration::from_secs(5);
@@ -150,6 +152,7 @@ impl Daemon {
             shutdown: shutdown.clone(),
             faults: faults.clone(),
             heart: hearts.heart("vision", STALL),
+            asleep: asleep.clone(),
         };
         let mut control = Control {
             config: self.config,
@@ -160,6 +163,7 @@ impl Daemon {
             shutdown: shutdown.clone(),
             tally: tally.clone(),
             heart: hearts.heart("control", STALL),
+            asleep,
         };
 
         let stages = Stages::new(&faults);
@@ -264,6 +268,7 @@ struct Sight {
     shutdown: Shutdown,
     faults: Faults,
     heart: Heart,
+    asleep: Asleep,
 }
 
 impl Sight {
@@ -271,6 +276,8 @@ impl Sight {
         let mut failed = 0;
         while let Some(input) = self.slot.take(&self.shutdown, &self.heart) {
             let seen = match input {
+                // Seen by nobody: nothing moves. The camera goes on, so that waking takes no time.
+                Input::Frame(_) if self.asleep.get() => continue,
                 Input::Frame(frame) => match self.vision.look(&frame.picture) {
                     Ok(looks) => {
                         failed = 0;

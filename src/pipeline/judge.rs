@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::alarm::{Decision, Outputs, Policy};
+use crate::alarm::{Decision, Mode, Outputs, Policy};
 use crate::config::Config;
 use crate::picture::Look;
 use crate::report::Event;
@@ -56,6 +56,20 @@ impl Judge {
     pub fn safe(&mut self, at: Duration) -> Vec<Event> {
         self.now = self.now.max(at);
         let decision = self.policy.safe(self.now);
+        self.decided(decision, None)
+    }
+
+    /// The button: silences the buzzer.
+    pub fn acknowledge(&mut self, at: Duration) -> Vec<Event> {
+        self.now = self.now.max(at);
+        let decision = self.policy.acknowledge(self.now);
+        self.decided(decision, None)
+    }
+
+    /// The switch: soft or hard from now on.
+    pub fn set_mode(&mut self, at: Duration, mode: Mode) -> Vec<Event> {
+        self.now = self.now.max(at);
+        let decision = self.policy.set_mode(self.now, mode);
         self.decided(decision, None)
     }
 

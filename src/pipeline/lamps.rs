@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use crate::alarm::Outputs;
-use crate::gpio::{Board, GpioError, Role};
+use crate::gpio::{Board, GpioError, Input, Role};
 
-/// Switches the lines as the policy wants them. A line that fails is told once, tried again each
-/// time, and told once more when it works.
+/// Switches the lines as the policy wants them and reads the inputs. A line that fails is told
+/// once, tried again each time, and told once more when it works.
 pub struct Lamps {
     board: Board,
-    failing: Vec<Role>,
+    failing: Vec<&'static str>,
 }
 
 impl Lamps {
@@ -27,8 +27,36 @@ impl Lamps {
         ];
         for (role, on) in wanted {
             let result = self.board.set(role, on, now);
-            self.told(role, &result);
+            self.told(role.name(), &result);
         }
+    }
+
+    /// Whether this input is wired.
+    pub fn has(&self, input: Input) -> bool {
+        self.board.has(input)
+    }
+
+    /// Reads the wired inputs: those that have just changed, with their new level.
+    pub fn turned(&mut self, now: Duration) -> Vec<(Input, bool)> {
+        let mut turned = Vec::new();
+        for input in Input::ALL {
+            if self.board.has(input) {
+                let result = self.board.turned(input, now);
+                self.told(input.name(), &result);
+                turned.extend(result.ok().flatten().map(|active| (input, active)));
+            }
+        }
+        turned
+    }
+
+    /// Whether something moves. A sensor that cannot be read keeps the box awake.
+    pub fn motion(&self) -> bool {
+        self.board.is_active(Input::Motion) || self.failing.contains(&Input::Motion.name())
+    }
+
+    /// Inputs that are active are told once more by the next [`Lamps::turned`].
+    pub fn forget_inputs(&mut self) {
+        self.board.forget_inputs();
     }
 
     /// Everything off, the door held.
@@ -38,16 +66,16 @@ impl Lamps {
         }
     }
 
-    fn told(&mut self, role: Role, result: &Result<(), GpioError>) {
-        let known = self.failing.contains(&role);
+    fn told<T>(&mut self, line: &'static str, result: &Result<T, GpioError>) {
+        let known = self.failing.contains(&line);
         match result {
             Err(error) if !known => {
                 log::error!("{error}; it is tried again");
-                self.failing.push(role);
+                self.failing.push(line);
             }
-            Ok(()) if known => {
-                log::info!("gpio line {role} works again");
-                self.failing.retain(|other| *other != role);
+            Ok(_) if known => {
+                log::info!("gpio line {line} works again");
+                self.failing.retain(|other| *other != line);
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ mod engine;
 mod hearts;
 mod judge;
 mod lamps;
+mod rest;
 pub mod settings;
 mod shutdown;
 mod slot;

@@ -28,12 +28,24 @@ pub fn alarm(section: &config::Alarm) -> alarm::Settings {
         hold: seconds(section.hold_s),
         cool_down: seconds(section.cool_down_s),
         incorrect_alarms: section.incorrect_alarms,
+        red: pattern(section.red_pattern),
+        buzzer: pattern(section.buzzer_pattern),
         ask_after: seconds(section.ask_after_s),
         min_open: seconds(section.min_open_s),
     }
 }
 
+fn pattern(written: config::Pattern) -> alarm::Pattern {
+    let beat = Duration::from_millis(written.beat_ms.into());
+    match written.shape {
+        config::Shape::Steady => alarm::Pattern::Steady,
+        config::Shape::Blink => alarm::Pattern::Blink(beat),
+        config::Shape::Chirp => alarm::Pattern::Chirp(beat),
+        config::Shape::Sos => alarm::Pattern::Sos(beat),
+    }
+}
+
 /// The configuration is checked before this; what slips through becomes no time at all.
-fn seconds(value: f32) -> Duration {
+pub fn seconds(value: f32) -> Duration {
     Duration::try_from_secs_f32(value).unwrap_or_default()
 }

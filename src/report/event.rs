@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::line::{round, seconds};
-use crate::alarm::Notice;
+use crate::alarm::{Mode, Notice};
 use crate::picture::Label;
 use crate::tracking::{Change, TrackId, Verdict};
 
@@ -19,6 +19,15 @@ pub enum EventKind {
     DoorClose,
     CameraLost,
     CameraBack,
+    /// The buzzer was silenced by hand.
+    Acknowledged,
+    /// Switched by hand to lamps and buzzer only.
+    ModeSoft,
+    /// Switched by hand to the door too.
+    ModeHard,
+    /// Nothing moves: frames are not looked at until something does.
+    VisionAsleep,
+    VisionAwake,
 }
 
 impl EventKind {
@@ -33,6 +42,11 @@ impl EventKind {
             EventKind::DoorClose => "door_close",
             EventKind::CameraLost => "camera_lost",
             EventKind::CameraBack => "camera_back",
+            EventKind::Acknowledged => "acknowledged",
+            EventKind::ModeSoft => "mode_soft",
+            EventKind::ModeHard => "mode_hard",
+            EventKind::VisionAsleep => "vision_asleep",
+            EventKind::VisionAwake => "vision_awake",
         }
     }
 }
@@ -65,7 +79,7 @@ impl Event {
         Self { track: Some(track), verdict, ..Self::new(kind, Some(frame), at) }
     }
 
-    /// `frame` is `None` where the notice follows from a lost camera or a shutdown.
+    /// `frame` is `None` where the notice follows from a lost camera, a hand or a shutdown.
     pub fn of_notice(notice: &Notice, frame: Option<u64>, at: Duration) -> Self {
         match *notice {
             Notice::AlarmOn { track, verdict } => Self {
@@ -76,6 +90,9 @@ impl Event {
             Notice::AlarmOff => Self::new(EventKind::AlarmOff, frame, at),
             Notice::DoorOpen => Self::new(EventKind::DoorOpen, frame, at),
             Notice::DoorClose => Self::new(EventKind::DoorClose, frame, at),
+            Notice::Acknowledged => Self::new(EventKind::Acknowledged, frame, at),
+            Notice::Mode(Mode::Soft) => Self::new(EventKind::ModeSoft, frame, at),
+            Notice::Mode(Mode::Hard) => Self::new(EventKind::ModeHard, frame, at),
         }
     }
 }
@@ -113,6 +130,11 @@ impl fmt::Display for Event {
             EventKind::DoorClose => f.write_str("door held")?,
             EventKind::CameraLost => f.write_str("camera lost")?,
             EventKind::CameraBack => f.write_str("camera back")?,
+            EventKind::Acknowledged => f.write_str("acknowledged: the buzzer is silenced")?,
+            EventKind::ModeSoft => f.write_str("switched to soft")?,
+            EventKind::ModeHard => f.write_str("switched to hard")?,
+            EventKind::VisionAsleep => f.write_str("vision sleeps: nothing moves")?,
+            EventKind::VisionAwake => f.write_str("vision is awake")?,
         }
         let Some(verdict) = self.verdict else { return Ok(()) };
         let words = match verdict.label {

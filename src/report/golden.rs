@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Event, EventKind, FrameLine, ImageLine, Summary};
-use crate::alarm::Notice;
+use crate::alarm::{Mode, Notice};
 use crate::picture::{Face, Label, Look, Point, Probabilities, Rect};
 use crate::tracking::{Change, Counts, Person, TrackId, Update, Verdict};
 
@@ -79,6 +79,29 @@ fn events_as_json_leave_out_what_does_not_apply() {
 }
 
 #[test]
+fn what_a_hand_did_and_whether_vision_sleeps_are_events_without_a_frame() {
+    let notice = |notice| json(&Event::of_notice(&notice, None, AT));
+    assert_eq!(notice(Notice::Acknowledged), r#"{"type":"event","event":"acknowledged","t":0.48}"#);
+    assert_eq!(
+        notice(Notice::Mode(Mode::Soft)),
+        r#"{"type":"event","event":"mode_soft","t":0.48}"#
+    );
+    assert_eq!(
+        notice(Notice::Mode(Mode::Hard)),
+        r#"{"type":"event","event":"mode_hard","t":0.48}"#
+    );
+    let event = |kind| json(&Event::new(kind, None, AT));
+    assert_eq!(
+        event(EventKind::VisionAsleep),
+        r#"{"type":"event","event":"vision_asleep","t":0.48}"#
+    );
+    assert_eq!(
+        event(EventKind::VisionAwake),
+        r#"{"type":"event","event":"vision_awake","t":0.48}"#
+    );
+}
+
+#[test]
 fn events_as_text_are_lines_for_people() {
     let track = TrackId(3);
     let line = |change: Change| Event::of_change(&change, 12, AT).to_string();
@@ -98,6 +121,7 @@ fn events_as_text_are_lines_for_people() {
     assert_eq!(notice(Notice::AlarmOff), "0.48 s  alarm off");
     assert_eq!(notice(Notice::DoorOpen), "0.48 s  door released");
     assert_eq!(notice(Notice::DoorClose), "0.48 s  door held");
+    assert_eq!(notice(Notice::Acknowledged), "0.48 s  acknowledged: the buzzer is silenced");
     let lost = Event::new(EventKind::CameraLost, None, Duration::from_secs(75));
     assert_eq!(lost.to_string(), "75.00 s  camera lost");
 }
