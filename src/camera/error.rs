@@ -6,7 +6,8 @@ use std::path::PathBuf;
 pub enum CameraError {
     #[error(
         "[camera] source = \"{source_text}\" is not understood: write demo, file:PATH (a picture, \
-         a folder or a video) or v4l2:DEVICE (such as v4l2:/dev/video0)"
+         a folder or a video), v4l2:DEVICE (such as v4l2:/dev/video0) or pipe:COMMAND (see \
+         docs/cameras.md)"
     )]
     UnknownSource { source_text: String },
 
@@ -66,13 +67,109 @@ pub enum CameraError {
     Busy { device: PathBuf },
 
     #[error(
-        "camera {device} offers none of the formats that are read (YUYV, MJPG), but: {offered}"
+        "{device} is a device, but none for video: set [camera] source (maskgate devices lists \
+         cameras)"
     )]
-    NoFormat { device: PathBuf, offered: String },
+    NotAVideoDevice { device: PathBuf },
 
-    #[error("camera {device} gave no whole picture for {seconds} s ({broken} broken): {advice}")]
-    Stuck { device: PathBuf, seconds: u64, broken: u64, advice: &'static str },
+    #[error("camera {device} was unplugged: plug it in again")]
+    Unplugged { device: PathBuf },
+
+    #[error("camera {device} offers none of the formats that are read ({read}), but: {offered}")]
+    NoFormat { device: PathBuf, read: String, offered: String },
+
+    #[error(
+        "camera {device} does not offer [camera] format {asked}, but: {offered}; take one of these \
+         or \"auto\""
+    )]
+    NoSuchFormat { device: PathBuf, asked: String, offered: String },
+
+    /// `name` is a device, or a pipe.
+    #[error("camera {name} gave no whole picture for {seconds} s ({broken} broken): {advice}")]
+    Stuck { name: String, seconds: f32, broken: u64, advice: &'static str },
 
     #[error("camera {device} failed at {step}: {source}")]
     Device { device: PathBuf, step: &'static str, source: io::Error },
+
+    #[error("{name} cannot be started: {source}")]
+    PipeStart { name: String, source: io::Error },
+
+    #[error("{name} ended by itself ({status}) after {frames} frames; {said}")]
+    PipeEnded { name: String, status: String, frames: u64, said: String },
+
+    #[error("{name} writes what is not read: {reason}")]
+    PipeOutput { name: String, reason: String },
+
+    #[error(
+        "[camera] crop = \"{crop}\" does not lie within the picture of {width}x{height}: the last \
+         two numbers are its left and top edge"
+    )]
+    CropOutside { crop: String, width: u32, height: u32 },
+}
+
+impl CameraError {
+    /// What it is about: of errors with the same topic in a row the first tells all. A camera that
+    /// was unplugged is also one that is not there; counts do not make another topic.
+    pub fn topic(&self) -> String {
+        match self {
+            CameraError::DeviceMissing { device, .. } | CameraError::Unplugged { device } => {
+                format!("{} is away", device.display())
+            }
+            CameraError::Stuck { name, .. } => format!("{name} is stuck"),
+            CameraError::PipeEnded { name, status, .. } => format!("{name} ended, {status}"),
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether the cause may go away by itself or by somebody's hand at the camera, so that trying
+    /// again makes sense. What only a change to the configuration or to a file can mend may not.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            CameraError::UnknownSource { .. }
+            | CameraError::Read { .. }
+            | CameraError::Empty { .. }
+            | CameraError::NotAPicture { .. }
+            | CameraError::Damaged { .. }
+            | CameraError::TooLarge { .. }
+            | CameraError::NoPictures { .. }
+            | CameraError::NoFrames { .. }
+            | CameraError::FfmpegMissing { .. }
+            | CameraError::Ffmpeg { .. }
+            | CameraError::NotADevice { .. }
+            | CameraError::NotAVideoDevice { .. }
+            | CameraError::CropOutside { .. } => false,
+            CameraError::DeviceMissing { .. }
+            | CameraError::NotACamera { .. }
+            | CameraError::Permission { .. }
+            | CameraError::Busy { .. }
+            | CameraError::Unplugged { .. }
+            | CameraError::NoFormat { .. }
+            | CameraError::NoSuchFormat { .. }
+            | CameraError::Stuck { .. }
+            | CameraError::Device { .. }
+            | CameraError::PipeStart { .. }
+            | CameraError::PipeEnded { .. }
+            | CameraError::PipeOutput { .. } => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unplugged_camera_and_one_that_is_missing_are_one_topic_and_so_is_each_end_of_a_pipe() {
+        let device = PathBuf::from("/dev/video0");
+        let unplugged = CameraError::Unplugged { device: device.clone() };
+        let missing = CameraError::DeviceMissing { device: device.clone(), present: "".into() };
+        assert_eq!(unplugged.topic(), missing.topic());
+        assert_ne!(unplugged.topic(), CameraError::Busy { device }.topic());
+        let ended = |frames, status: &str| {
+            let (name, said) = ("the pipe".into(), "it said nothing".into());
+            CameraError::PipeEnded { name, status: status.into(), frames, said }.topic()
+        };
+        assert_eq!(ended(3, "exit status: 1"), ended(9, "exit status: 1"));
+        assert_ne!(ended(3, "exit status: 1"), ended(3, "exit status: 127"));
+    }
 }

@@ -3,17 +3,19 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::thread::JoinHandle;
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::program::Program;
 use super::{CameraError, Frame, Source, shown, still};
 use crate::picture::Picture;
 
 /// What is kept of what the program says, in bytes.
 const TAIL: usize = 2000;
+/// How long the program may take to end after its last picture.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// The two programs, by name or path.
 pub(super) struct Programs<'a> {
@@ -21,7 +23,7 @@ pub(super) struct Programs<'a> {
     pub ffprobe: &'a str,
 }
 
-/// A video being played. The child ends with it.
+/// A video being played. The program ends with it.
 pub(super) struct Video {
     path: PathBuf,
     program: String,
@@ -30,9 +32,7 @@ pub(super) struct Video {
     number: u64,
     ended: bool,
     pictures: BufReader<ChildStdout>,
-    /// Killed and waited for before `complaints` is joined.
-    child: Child,
-    complaints: Option<JoinHandle<String>>,
+    running: Program,
 }
 
 impl Video {
@@ -43,7 +43,8 @@ impl Video {
     pub(super) fn open_with(path: &Path, programs: &Programs) -> Result<Self, CameraError> {
         let stream = probe(path, programs.ffprobe)?;
         let rate = stream.rate();
-        let mut child = Command::new(programs.ffmpeg)
+        let mut command = Command::new(programs.ffmpeg);
+        command
             .args(["-nostdin", "-hide_banner", "-loglevel", "error"])
             .args(["-protocol_whitelist", "file", "-i"])
             .arg(file_url(path))
@@ -53,16 +54,9 @@ impl Video {
             .args(["-vf", &format!("fps={}/{}", rate.frames, rate.seconds)])
             // PPM says the size of each picture, after any turning that the file asks for.
             .args(["-f", "image2pipe", "-c:v", "ppm", "pipe:1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+            .stdin(Stdio::null());
+        let (running, pictures) = Program::start(command, |said| tail_of(said))
             .map_err(|error| start_error(path, programs.ffmpeg, &error))?;
-        let complaints = child.stderr.take().map(|pipe| std::thread::spawn(|| tail_of(pipe)));
-        let Some(pictures) = child.stdout.take() else {
-            let error = io::Error::other("its output cannot be read");
-            return Err(start_error(path, programs.ffmpeg, &error));
-        };
         Ok(Self {
             path: path.to_path_buf(),
             program: programs.ffmpeg.into(),
@@ -71,8 +65,7 @@ impl Video {
             number: 0,
             ended: false,
             pictures: BufReader::new(pictures),
-            child,
-            complaints,
+            running,
         })
     }
 
@@ -94,9 +87,8 @@ impl Video {
     /// How the program ended, once it gives no more pictures.
     fn finish(&mut self) -> Result<(), CameraError> {
         self.ended = true;
-        let status = self.child.wait();
-        let said = self.complaints.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        let said = in_one_line(&said);
+        let status = self.running.ended(ENDING);
+        let said = in_one_line(&self.running.last_words());
         match status {
             Ok(status) if status.success() && self.number > 0 => {
                 if !said.is_empty() {
@@ -132,7 +124,7 @@ impl Source for Video {
             }
             Ok(None) => self.finish().map(|()| None),
             Err(error) => {
-                let _ = self.child.kill();
+                let _ = self.running.end();
                 self.finish()?;
                 Err(self.failed(format!("its pictures break off: {error}")))
             }
@@ -154,16 +146,6 @@ impl Source for Video {
 
     fn frames(&self) -> Option<u64> {
         self.frames
-    }
-}
-
-impl Drop for Video {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if let Some(thread) = self.complaints.take() {
-            let _ = thread.join();
-        }
     }
 }
 

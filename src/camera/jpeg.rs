@@ -97,13 +97,11 @@ fn coefficient_bytes(frame: &[u8]) -> Option<u64> {
 /// log says so.
 pub(super) fn decode_still(name: &str, bytes: &[u8]) -> Result<Picture, CameraError> {
     let (picture, orientation) = match decode(name, bytes, true) {
-        Err(CameraError::Damaged { reason, .. })
-            if Header::read(bytes).is_some_and(|header| header.has_end(bytes)) =>
-        {
+        Err(CameraError::Damaged { reason, .. }) if is_whole(bytes) => {
             log::warn!("{name} is damaged ({reason}); what can be seen of it is used");
             decode(name, bytes, false)?
         }
-        Err(CameraError::Damaged { name, .. }) if is_cut_off(bytes) => {
+        Err(CameraError::Damaged { name, .. }) if !is_whole(bytes) => {
             let reason = format!("it ends after {} bytes, before the picture does", bytes.len());
             return Err(CameraError::Damaged { name, reason });
         }
@@ -128,8 +126,9 @@ pub(super) fn decode_frame(name: &str, bytes: &[u8]) -> Result<Picture, CameraEr
     decoded.map(|(picture, _)| picture)
 }
 
-fn is_cut_off(bytes: &[u8]) -> bool {
-    Header::read(bytes).is_none_or(|header| !header.has_end(bytes))
+/// Whether the markers of a frame are all there; what lies between them is not looked at.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    Header::read(bytes).is_some_and(|header| header.has_end(bytes))
 }
 
 fn decode(name: &str, bytes: &[u8], strict: bool) -> Result<(Picture, Orientation), CameraError> {

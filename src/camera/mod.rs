@@ -1,4 +1,4 @@
-//! Where frames come from: the demo clip, files, V4L2 devices.
+//! Where frames come from: the demo clip, files, V4L2 devices, what other programs write.
 //! Owns `Source`, pixel formats to RGB, and the words for what a camera lacks.
 //! Never: what is in a picture.
 
@@ -8,15 +8,21 @@ mod ffmpeg;
 mod folder;
 mod gif;
 mod jpeg;
+mod lines;
+mod list;
 mod mjpeg;
 mod modes;
 mod paced;
+mod pipe;
+mod pixels;
+mod program;
 mod rgb;
 mod still;
 #[cfg(test)]
 mod testing;
+mod turned;
 mod v4l2;
-mod yuyv;
+mod y4m;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +32,7 @@ use std::time::Duration;
 pub use demo::Demo;
 pub use error::CameraError;
 pub use folder::pictures_in;
+pub use list::{CameraInfo, FormatInfo, SizeInfo, cameras, render};
 pub use paced::Paced;
 pub use still::{MAX_DECODE_BYTES, decode_bytes, decode_image};
 
@@ -74,19 +81,39 @@ pub trait Source: Send {
     }
 }
 
-/// Opens what `[camera]` names, as the daemon wants it: live. The demo clip begins again at its
-/// end, a file ends once; both are played at their own speed.
+/// Opens what `[camera]` names, as the daemon wants it: live, cropped and turned. The demo clip
+/// begins again at its end and is neither cropped nor turned, a file ends once; both are played at
+/// their own speed.
 pub fn open(camera: &config::Camera) -> Result<Box<dyn Source>, CameraError> {
     let unknown = || CameraError::UnknownSource { source_text: camera.source.clone() };
-    match camera.source.split_once(':') {
-        None if camera.source == "demo" => Ok(Box::new(Paced::new(Box::new(Demo::looping()?)))),
+    let source: Box<dyn Source> = match camera.source.split_once(':') {
+        None if camera.source == "demo" => {
+            return Ok(Box::new(Paced::new(Box::new(Demo::looping()?))));
+        }
         Some(("file", path)) if !path.is_empty() => {
-            Ok(Box::new(Paced::new(open_file(Path::new(path))?)))
+            Box::new(Paced::new(open_file(Path::new(path))?))
         }
         Some(("v4l2", device)) if !device.is_empty() => {
-            Ok(Box::new(v4l2::Camera::open(Path::new(device), camera)?))
+            Box::new(v4l2::Camera::open(Path::new(device), camera)?)
         }
-        _ => Err(unknown()),
+        Some(("pipe", command)) if !command.trim().is_empty() => {
+            Box::new(pipe::Pipe::open(command.trim(), camera)?)
+        }
+        _ => return Err(unknown()),
+    };
+    Ok(turned::turned(source, camera))
+}
+
+/// Opens what `[camera]` names, takes one frame, and says what was found: the mode, and where the
+/// camera has not the size that is configured, the nearest it has.
+pub fn probe(camera: &config::Camera) -> Result<String, CameraError> {
+    let mut source = open(camera)?;
+    match source.next()? {
+        Some(Frame { picture, .. }) => {
+            let (width, height) = (picture.width(), picture.height());
+            Ok(format!("{}: a frame of {width}x{height}", source.describe()))
+        }
+        None => Err(CameraError::Empty { name: source.describe() }),
     }
 }
 
@@ -131,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_source_that_is_not_understood_is_shown_with_what_may_stand_there() {
-        for source in ["", "demo:", "webcam", "file:", "v4l2:", "rtsp://door", "Demo"] {
+        for source in ["", "demo:", "webcam", "file:", "v4l2:", "pipe: ", "rtsp://door", "Demo"] {
             let said = open(&camera(source)).err().unwrap().to_string();
             assert!(said.starts_with(&format!("[camera] source = \"{source}\" is not")), "{said}");
             assert!(said.contains("demo, file:PATH"), "{said}");
@@ -148,6 +175,28 @@ mod tests {
         let mut file = open(&camera(&format!("file:{}", file.path().display()))).unwrap();
         assert_eq!(file.next().unwrap().unwrap().picture.width(), 12);
         assert!(file.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_probe_says_what_it_found_and_why_it_found_nothing() {
+        let said = probe(&camera("demo")).unwrap();
+        assert!(
+            said.starts_with("the demo clip") && said.ends_with("a frame of 640x480"),
+            "{said}"
+        );
+        let said = probe(&camera("pipe:printf hello; exit 1")).unwrap_err().to_string();
+        assert!(said.contains("begins with \"hello\""), "{said}");
+    }
+
+    #[test]
+    fn what_the_configuration_turns_is_turned_save_the_demo() {
+        let turned = config::Camera { rotate: 90, ..camera("demo") };
+        assert_eq!(open(&turned).unwrap().next().unwrap().unwrap().picture.width(), 640);
+        let file = tempfile::Builder::new().suffix(".png").tempfile().unwrap();
+        fs::write(file.path(), testing::jpeg(32, 20, 0)).unwrap();
+        let source = format!("file:{}", file.path().display());
+        let mut turned = open(&config::Camera { source, ..turned }).unwrap();
+        assert_eq!(turned.next().unwrap().unwrap().picture.width(), 20);
     }
 
     #[test]

@@ -2,35 +2,8 @@
 
 use std::fmt;
 
-/// Pixel formats that are read. The order is that of preference at equal size and rate: YUYV needs
-/// no decoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum PixelFormat {
-    Yuyv,
-    Mjpg,
-}
-
-impl PixelFormat {
-    pub(super) const ALL: [PixelFormat; 2] = [PixelFormat::Yuyv, PixelFormat::Mjpg];
-
-    /// As V4L2 names it.
-    pub(super) fn fourcc(self) -> &'static [u8; 4] {
-        match self {
-            PixelFormat::Yuyv => b"YUYV",
-            PixelFormat::Mjpg => b"MJPG",
-        }
-    }
-
-    pub(super) fn from_fourcc(code: &[u8; 4]) -> Option<PixelFormat> {
-        PixelFormat::ALL.into_iter().find(|format| format.fourcc() == code)
-    }
-}
-
-impl fmt::Display for PixelFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.fourcc().escape_ascii())
-    }
-}
+use super::pixels::PixelFormat;
+use super::shown;
 
 /// A size and the highest rate there, as the camera offers or as is wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +13,16 @@ pub(super) struct Mode {
     pub height: u32,
     /// Frames a second; `None` where the camera does not say.
     pub rate: Option<f32>,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{} {}", self.width, self.height, self.format)?;
+        match self.rate {
+            Some(rate) => write!(f, " at {} fps", shown(rate)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Sizes from `least` to `most` in steps of `step`, all in pixels.
@@ -60,17 +43,19 @@ impl Steps {
     }
 }
 
-/// The mode to use for `width` × `height` at `rate`: the nearest size, there the format that
-/// reaches the rate, YUYV before MJPG; where none does, the fastest.
+/// The mode to use for `width` × `height` at `rate`: the nearest size; there a format with colour;
+/// of these the one that reaches the rate, or comes nearest to it; of these the cheapest.
 pub(super) fn choose(modes: &[Mode], width: u32, height: u32, rate: f32) -> Option<Mode> {
     let distance = |mode: &Mode| {
         u64::from(mode.width.abs_diff(width)) + u64::from(mode.height.abs_diff(height))
     };
+    let is_grey = |mode: &Mode| mode.format == PixelFormat::Grey;
     // What a camera leaves unsaid is taken to suffice. A little under counts: 29.97 is 30.
     let reached = |mode: &Mode| mode.rate.map_or(rate, |offered| (offered * 1.01).min(rate));
     modes.iter().copied().min_by(|a, b| {
         distance(a)
             .cmp(&distance(b))
+            .then(is_grey(a).cmp(&is_grey(b)))
             .then(reached(b).total_cmp(&reached(a)))
             .then(a.format.cmp(&b.format))
     })
@@ -78,7 +63,7 @@ pub(super) fn choose(modes: &[Mode], width: u32, height: u32, rate: f32) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use super::PixelFormat::{Mjpg, Yuyv};
+    use super::PixelFormat::{Bgr3, Grey, Mjpg, Nv12, Rgb3, Uyvy, Yu12, Yuyv};
     use super::*;
     use proptest::prelude::*;
 
@@ -113,6 +98,26 @@ mod tests {
     fn a_rate_that_nobody_reaches_gets_the_fastest() {
         let modes = [mode(Yuyv, 640, 480, 10.0), mode(Mjpg, 640, 480, 25.0)];
         assert_eq!(choose(&modes, 640, 480, 60.0), Some(modes[1]));
+    }
+
+    #[test]
+    fn at_one_size_and_rate_the_cheapest_is_taken_and_grey_only_for_want_of_colour() {
+        let mut modes: Vec<_> = [Grey, Mjpg, Yu12, Nv12, Uyvy, Yuyv, Bgr3, Rgb3]
+            .map(|format| mode(format, 640, 480, 30.0))
+            .into();
+        for wanted in [Rgb3, Bgr3, Yuyv, Uyvy, Nv12, Yu12, Mjpg, Grey] {
+            assert_eq!(choose(&modes, 640, 480, 30.0).unwrap().format, wanted);
+            modes.retain(|mode| mode.format != wanted);
+        }
+        let fast_grey = [mode(Grey, 640, 480, 60.0), mode(Yuyv, 640, 480, 15.0)];
+        assert_eq!(choose(&fast_grey, 640, 480, 60.0), Some(fast_grey[1]));
+    }
+
+    #[test]
+    fn a_mode_is_shown_with_its_rate_where_it_has_one() {
+        assert_eq!(mode(Mjpg, 640, 480, 29.97).to_string(), "640x480 MJPG at 29.97 fps");
+        let silent = Mode { rate: None, ..mode(Yuyv, 320, 240, 1.0) };
+        assert_eq!(silent.to_string(), "320x240 YUYV");
     }
 
     #[test]

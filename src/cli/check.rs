@@ -83,17 +83,8 @@ fn probe(config: &Config, output: &mut Output) -> Result<(), Failure> {
         }
         Err(error) => problems.push(error.to_string()),
     }
-    let frame = camera::open(&config.camera).and_then(|mut source| {
-        let frame = source.next()?;
-        Ok((source.describe(), frame))
-    });
-    match frame {
-        Ok((name, Some(frame))) => output.line(format_args!(
-            "opened {name}: a frame of {}x{}",
-            frame.picture.width(),
-            frame.picture.height()
-        ))?,
-        Ok((name, None)) => problems.push(format!("{name}: it ended before its first frame")),
+    match camera::probe(&config.camera) {
+        Ok(found) => output.line(format_args!("opened {found}"))?,
         Err(error) => problems.push(error.to_string()),
     }
     if problems.is_empty() {

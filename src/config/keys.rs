@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use config::{Value, ValueKind};
 
+use super::Region;
 use super::lines::{BEAT_MS, InputLine, OutputLine, Pattern};
 
 /// A key of the configuration and the values it may have.
@@ -19,6 +20,20 @@ pub const KEYS: &[Key] = &[
     Key { name: "camera.width", allowed: Allowed::Whole(16, 7680) },
     Key { name: "camera.height", allowed: Allowed::Whole(16, 4320) },
     Key { name: "camera.fps", allowed: Allowed::Whole(1, 240) },
+    Key {
+        name: "camera.format",
+        allowed: Allowed::OneOf(&[
+            "auto", "yuyv", "uyvy", "nv12", "yu12", "mjpg", "grey", "rgb3", "bgr3",
+        ]),
+    },
+    Key { name: "camera.stuck_s", allowed: Allowed::Real(0.5, 60.0) },
+    Key { name: "camera.crop", allowed: Allowed::Region },
+    Key { name: "camera.rotate", allowed: Allowed::Among(&[0, 90, 180, 270]) },
+    Key { name: "camera.mirror", allowed: Allowed::YesNo },
+    Key { name: "camera.exposure_ms", allowed: Allowed::AutoOr(0.1, 1000.0) },
+    Key { name: "camera.gain", allowed: Allowed::AutoOr(0.0, 65535.0) },
+    Key { name: "camera.white_balance_k", allowed: Allowed::AutoOr(1000.0, 15000.0) },
+    Key { name: "camera.power_line", allowed: Allowed::OneOf(&["auto", "50hz", "60hz", "off"]) },
     Key { name: "detector.model", allowed: Allowed::Path },
     Key { name: "detector.sha256", allowed: Allowed::Sha256 },
     Key { name: "detector.width", allowed: Allowed::Whole(96, 1920) },
@@ -68,11 +83,17 @@ pub enum Allowed {
     Path,
     /// 64 hexadecimal digits, or nothing.
     Sha256,
-    /// `demo`, `file:PATH` or `v4l2:DEVICE`.
+    /// `demo`, `file:PATH`, `v4l2:DEVICE` or `pipe:COMMAND`.
     Source,
+    /// `WIDTHxHEIGHT+LEFT+TOP`, or nothing.
+    Region,
     YesNo,
     Whole(i64, i64),
     Real(f64, f64),
+    /// `"auto"`, or a number.
+    AutoOr(f64, f64),
+    /// One of a few whole numbers.
+    Among(&'static [i64]),
     OneOf(&'static [&'static str]),
     /// A line and how it is driven, or nothing; a number alone needs no quotes.
     Output,
@@ -88,10 +109,20 @@ impl Allowed {
         match self {
             Allowed::Path => "a path in quotes, or \"\"".into(),
             Allowed::Sha256 => "64 hexadecimal digits in quotes, or \"\"".into(),
-            Allowed::Source => "\"demo\", \"file:PATH\" or \"v4l2:DEVICE\"".into(),
+            Allowed::Source => {
+                "\"demo\", \"file:PATH\", \"v4l2:DEVICE\" or \"pipe:COMMAND\"".into()
+            }
+            Allowed::Region => {
+                "\"WIDTHxHEIGHT+LEFT+TOP\" in pixels, 16x16 or larger, or \"\"".into()
+            }
             Allowed::YesNo => "true or false".into(),
             Allowed::Whole(low, high) => format!("a whole number from {low} to {high}"),
             Allowed::Real(low, high) => format!("a number from {low} to {high}"),
+            Allowed::AutoOr(low, high) => format!("\"auto\" or a number from {low} to {high}"),
+            Allowed::Among(numbers) => {
+                let numbers: Vec<_> = numbers.iter().map(i64::to_string).collect();
+                format!("one of {}", numbers.join(", "))
+            }
             Allowed::OneOf(names) => format!("one of {}", quoted(names)),
             Allowed::Output => "a line (\"17\", \"GPIO17\" or \"gpiochip0:17\"), after it where \
                 wanted active-low and open-drain or open-source (\"GPIO17 active-low\"), or \"\""
@@ -125,6 +156,21 @@ impl Allowed {
                 let number = real(&value.kind, spoken)?;
                 ValueKind::Float((*low..=*high).contains(&number).then_some(number)?)
             }
+            Allowed::AutoOr(low, high) => match real(&value.kind, spoken) {
+                Some(number) => {
+                    ValueKind::Float((*low..=*high).contains(&number).then_some(number)?)
+                }
+                None => ValueKind::String((text(&value.kind)? == "auto").then(|| "auto".into())?),
+            },
+            Allowed::Among(numbers) => {
+                let number = whole(&value.kind, spoken)?;
+                ValueKind::I64(numbers.contains(&number).then_some(number)?)
+            }
+            Allowed::Region => {
+                let region = text(&value.kind)?;
+                let good = region.is_empty() || region.parse::<Region>().is_ok();
+                ValueKind::String(good.then(|| region.into())?)
+            }
             Allowed::Path => {
                 let path = text(&value.kind)?;
                 ValueKind::String((!path.contains('\0')).then(|| path.into())?)
@@ -138,10 +184,10 @@ impl Allowed {
             Allowed::Source => {
                 let source = text(&value.kind)?;
                 let good = source == "demo"
-                    || ["file:", "v4l2:"]
-                        .iter()
-                        .any(|kind| source.strip_prefix(kind).is_some_and(|rest| !rest.is_empty()));
-                ValueKind::String(good.then(|| source.into())?)
+                    || ["file:", "v4l2:", "pipe:"].iter().any(|kind| {
+                        source.strip_prefix(kind).is_some_and(|rest| !rest.trim().is_empty())
+                    });
+                ValueKind::String((good && !source.contains('\0')).then(|| source.into())?)
             }
             Allowed::OneOf(names) => {
                 let name = text(&value.kind)?;

@@ -296,7 +296,8 @@ mod tests {
         for key in KEYS {
             let ends = match key.allowed {
                 crate::config::keys::Allowed::Whole(low, high) => format!("{low} to {high}"),
-                crate::config::keys::Allowed::Real(low, high) => format!("{low} to {high}"),
+                crate::config::keys::Allowed::Real(low, high)
+                | crate::config::keys::Allowed::AutoOr(low, high) => format!("{low} to {high}"),
                 _ => continue,
             };
             // The comment stands above the key, or above its neighbour; 0 may have a word beside.
@@ -337,13 +338,17 @@ mod tests {
         assert!(!config.alarm.incorrect_alarms);
         assert_eq!(config.alarm.mode, crate::config::AlarmMode::Hard);
         assert_eq!(config.alarm.hold_s, 1.0);
+        let gain = |value| read("", &[("MASKGATE__CAMERA__GAIN", value)]).unwrap().camera.gain;
+        assert_eq!(gain("40").fixed(), Some(40.0));
+        assert_eq!(gain("auto").fixed(), None);
     }
 
     #[test]
     fn a_typo_names_file_and_key_and_the_keys_there_are() {
         assert_eq!(
             read("[camera]\nwidht = 640", &[]).unwrap_err(),
-            "box.toml: camera.widht: there is no such key; [camera] has source, width, height, fps"
+            "box.toml: camera.widht: there is no such key; [camera] has source, width, height, fps, \
+             format, stuck_s, crop, rotate, mirror, exposure_ms, gain, white_balance_k, power_line"
         );
         assert_eq!(
             read("[camra]\nwidth = 640", &[]).unwrap_err(),
@@ -390,7 +395,16 @@ mod tests {
                 "[alarm]\nmode = \"loud\"",
                 "\"loud\" is not allowed; allowed is one of \"soft\", \"hard\"",
             ),
-            ("[camera]\nsource = \"usb\"", "allowed is \"demo\", \"file:PATH\" or \"v4l2:DEVICE\""),
+            (
+                "[camera]\nsource = \"usb\"",
+                "allowed is \"demo\", \"file:PATH\", \"v4l2:DEVICE\" or \"pipe:COMMAND\"",
+            ),
+            ("[camera]\nsource = \"pipe: \"", "\"pipe: \" is not allowed"),
+            ("[camera]\nrotate = 45", "45 is not allowed; allowed is one of 0, 90, 180, 270"),
+            ("[camera]\ncrop = \"320x240\"", "allowed is \"WIDTHxHEIGHT+LEFT+TOP\" in pixels"),
+            ("[camera]\ncrop = \"8x240+0+0\"", "16x16 or larger"),
+            ("[camera]\ngain = \"high\"", "allowed is \"auto\" or a number from 0 to 65535"),
+            ("[camera]\nexposure_ms = 0", "allowed is \"auto\" or a number from 0.1 to 1000"),
             ("[camera]\nsource = \"file:\"", "\"file:\" is not allowed"),
             ("[detector]\nsha256 = \"abc\"", "allowed is 64 hexadecimal digits in quotes"),
         ] {

@@ -2,6 +2,7 @@
 //! Every default is here and nowhere else.
 //! Never: opening what is configured.
 
+mod camera;
 mod gpio;
 mod keys;
 mod lines;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use camera::{Camera, FrameFormat, PowerLine, Region, Setting};
 pub use gpio::{Backend, Gpio};
 pub use lines::{Drive, InputLine, LineRef, OutputLine, Pattern, Pull, Shape};
 pub use load::{ConfigError, DEFAULT_PATH, Loaded, Problem, from_text, load};
@@ -25,26 +27,6 @@ pub struct Config {
     pub tracking: Tracking,
     pub alarm: Alarm,
     pub gpio: Gpio,
-}
-
-/// Where frames come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Camera {
-    /// `demo`, `file:PATH` or `v4l2:DEVICE`.
-    pub source: String,
-    /// Wanted width in pixels; a camera gives the nearest it can. Files keep their own size.
-    pub width: u32,
-    /// Wanted height in pixels.
-    pub height: u32,
-    /// Wanted frames a second.
-    pub fps: u32,
-}
-
-impl Default for Camera {
-    fn default() -> Self {
-        Self { source: "v4l2:/dev/video0".into(), width: 640, height: 480, fps: 15 }
-    }
 }
 
 /// The face detector.

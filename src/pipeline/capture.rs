@@ -1,47 +1,70 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::camera::{CameraError, Source};
 
-use super::Shutdown;
 use super::hearts::{BEAT, Heart};
 use super::slot::Slot;
-use super::stage::{Clock, Input};
+use super::stage::{Clock, Faults, Input};
+use super::{PipelineError, Shutdown};
 
 /// Waits between attempts to open a lost camera.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A source that lasted so long was well: its next loss is waited for from the shortest wait on.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// Opens the source; called again for each attempt after it was lost.
 pub type Open = dyn FnMut() -> Result<Box<dyn Source>, CameraError> + Send;
 
 /// Keeps the source open and its frames flowing into the slot, with times and numbers that go on
 /// rising when the source is opened again.
+///
+/// While there is no source, control holds the lines in their safe state: it is told `Lost` once,
+/// and `Back` before the first frame of the source that returned.
 pub struct Capture {
     pub open: Box<Open>,
-    /// The source already opened; none after the first loss.
+    /// The source already opened; none after the first loss, or where it is not there at the start.
     pub source: Option<Box<dyn Source>>,
     pub slot: Slot,
     pub clock: Clock,
     pub shutdown: Shutdown,
+    pub faults: Faults,
     pub next_number: u64,
     pub lost: bool,
+    /// The topic of what was said last of why there is no source: the same is not said again.
+    pub said: String,
+    pub tally: CameraTally,
     pub heart: Heart,
-    pub camera: CameraState,
 }
 
-/// What there is to say of the camera, readable from outside.
+/// What capture counts, and what there is to say of the camera; readable from outside.
 #[derive(Clone, Debug, Default)]
-pub struct CameraState(Arc<Mutex<String>>);
+pub struct CameraTally {
+    losses: Arc<AtomicU64>,
+    broken: Arc<AtomicU64>,
+    words: Arc<Mutex<String>>,
+}
 
-impl CameraState {
-    /// `v4l2 /dev/video0 (a camera), 640x480 YUYV`, or why there is none.
-    pub fn words(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+impl CameraTally {
+    /// How often the source was lost, or was not there at the start.
+    pub fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Relaxed)
     }
 
-    fn say(&self, words: impl Into<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words.into();
+    /// Frames passed over because they were damaged.
+    pub fn broken(&self) -> u64 {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    /// `v4l2 /dev/video0 (a camera), 640x480 YUYV`, or why there is none.
+    pub fn words(&self) -> String {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn say(&self, words: String) {
+        *self.words.lock().unwrap_or_else(PoisonError::into_inner) = words;
     }
 }
 
@@ -50,9 +73,9 @@ impl Capture {
     /// the source anew.
     pub fn run(&mut self) {
         let mut wait = FIRST_WAIT;
-        let mut said = String::new();
         while !self.shutdown.is_triggered() {
             self.heart.beat();
+            let began = self.clock.now();
             let opened = match self.source.take() {
                 Some(source) => Ok(source),
                 None => {
@@ -60,23 +83,21 @@ impl Capture {
                     (self.open)()
                 }
             };
-            let first = self.next_number;
             match opened.and_then(|source| self.pump(source)) {
                 Ok(()) => {
                     self.slot.put(Input::End);
                     return;
                 }
+                Err(error) if self.next_number == 0 && !error.may_pass() => {
+                    self.faults.fail(PipelineError::Camera(error));
+                    return;
+                }
                 Err(error) => {
-                    if self.next_number > first {
-                        (wait, said) = (FIRST_WAIT, String::new());
-                    }
-                    let words = error.to_string();
-                    self.camera.say(format!("no camera: {words}"));
-                    if words != said {
-                        log::error!("{words}; it is tried again until it works");
-                        said = words;
-                    }
                     self.lose();
+                    if !self.lost_soon(began) {
+                        (wait, self.said) = (FIRST_WAIT, String::new());
+                    }
+                    self.complain(&error);
                     if self.rest(wait) {
                         return;
                     }
@@ -86,18 +107,36 @@ impl Capture {
         }
     }
 
+    fn lost_soon(&self, began: Duration) -> bool {
+        self.clock.now().saturating_sub(began) < STEADY
+    }
+
+    /// Says why there is no source, once for each reason.
+    fn complain(&mut self, error: &CameraError) {
+        let topic = error.topic();
+        self.tally.say(format!("no camera: {error}"));
+        if topic != self.said {
+            log::error!("{error}; it is tried again until it works, and the lines are safe");
+            self.said = topic;
+        }
+    }
+
     /// Frames into the slot until the source ends or fails.
     fn pump(&mut self, mut source: Box<dyn Source>) -> Result<(), CameraError> {
         source.stop_on(self.shutdown.flag());
-        self.camera.say(source.describe());
-        self.heart.beat();
+        self.tally.say(source.describe());
         // The first source starts with the clock: a clip then keeps its own times.
         let began = if self.lost { self.clock.now() } else { Duration::ZERO };
         let first = self.next_number;
-        while let Some(mut frame) = source.next()? {
+        let mut broken = 0;
+        loop {
             self.heart.beat();
+            let next = source.next();
+            self.tally.broken.fetch_add(source.broken().saturating_sub(broken), Ordering::Relaxed);
+            broken = source.broken();
+            let Some(mut frame) = next? else { return Ok(()) };
             if self.shutdown.is_triggered() {
-                break;
+                return Ok(());
             }
             frame.captured_at += began;
             frame.number += first;
@@ -109,7 +148,6 @@ impl Capture {
             }
             self.slot.put(Input::Frame(frame));
         }
-        Ok(())
     }
 
     /// Waits for `time`, and beats meanwhile; true at the end.
@@ -129,6 +167,7 @@ impl Capture {
     fn lose(&mut self) {
         if !self.lost {
             self.lost = true;
+            self.tally.losses.fetch_add(1, Ordering::Relaxed);
             self.slot.put(Input::Lost(self.clock.now()));
         }
     }
@@ -181,10 +220,12 @@ mod tests {
             slot: slot.clone(),
             clock: Clock::start(),
             shutdown: shutdown.clone(),
+            faults: Faults::new(shutdown.clone()),
             next_number: 0,
             lost: false,
+            said: String::new(),
+            tally: CameraTally::default(),
             heart: Heart::default(),
-            camera: CameraState::default(),
         };
         (capture, slot, shutdown)
     }
@@ -238,6 +279,53 @@ mod tests {
             Some(Input::Frame(frame)) if frame.captured_at == Duration::from_millis(20)
         ));
         assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::End)));
+    }
+
+    #[test]
+    fn a_camera_that_is_not_there_at_the_start_is_lost_until_it_comes() {
+        let mut attempts = 0;
+        let (mut capture, slot, shutdown) = capture(
+            false,
+            Box::new(move || {
+                attempts += 1;
+                if attempts == 1 {
+                    return Err(unplugged());
+                }
+                Ok(Box::new(Cable { given: 0, left: 1, lost: false }))
+            }),
+        );
+        capture.source = None;
+        capture.run();
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Lost(_))));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Back(_))));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Frame(_))));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::End)));
+        assert_eq!(capture.tally.losses(), 1);
+        assert!(capture.faults.reason().is_none());
+    }
+
+    #[test]
+    fn a_mistake_in_the_configuration_that_shows_at_the_first_frame_ends_the_pipeline() {
+        struct Wrong;
+        impl Source for Wrong {
+            fn next(&mut self) -> Result<Option<Frame>, CameraError> {
+                Err(CameraError::CropOutside { crop: "9x9+9+9".into(), width: 8, height: 8 })
+            }
+
+            fn describe(&self) -> String {
+                "wrong".into()
+            }
+
+            fn rate(&self) -> Option<f32> {
+                None
+            }
+        }
+        let (mut capture, _, shutdown) = capture(false, Box::new(|| Err(unplugged())));
+        capture.source = Some(Box::new(Wrong));
+        capture.run();
+        assert!(shutdown.is_triggered());
+        let reason = capture.faults.reason().unwrap();
+        assert!(reason.to_string().contains("9x9+9+9"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::tracking::Counts;
 use crate::vision::Vision;
 use crate::{camera, gpio};
 
-use super::capture::{CameraState, Capture};
+use super::capture::{CameraTally, Capture};
 use super::control::{Control, Tally};
 use super::hearts::{BEAT, Heart, Hearts};
 use super::rest::Asleep;
@@ -38,7 +38,9 @@ const BLIND: u32 = 30;
 pub struct Daemon {
     config: Config,
     vision: Vision,
-    source: Box<dyn camera::Source>,
+    /// None: it is not there yet, and `said` is the topic of what was told of that.
+    source: Option<Box<dyn camera::Source>>,
+    said: String,
     board: Board,
 }
 
@@ -71,6 +73,10 @@ pub struct Totals {
     pub untold: u64,
     /// Stages that had to be started again.
     pub breakdowns: u64,
+    /// How often the camera was lost.
+    pub losses: u64,
+    /// Frames that came damaged.
+    pub broken: u64,
 }
 
 impl fmt::Display for Totals {
@@ -90,14 +96,21 @@ impl fmt::Display for Totals {
         if self.breakdowns > 0 {
             write!(f, "; {} breakdowns", self.breakdowns)?;
         }
+        if self.losses > 0 {
+            write!(f, "; camera lost {} times", self.losses)?;
+        }
+        if self.broken > 0 {
+            write!(f, "; {} broken frames", self.broken)?;
+        }
         Ok(())
     }
 }
 
 impl Daemon {
     /// Loads the models and opens the lines and the source, in this order: what is wrong with the
-    /// configuration shows before a device is touched. A source that is not there now is an
-    /// error; one that is lost later is waited for.
+    /// configuration shows before a device is touched. A camera that is not there now, or cannot
+    /// be had, is waited for, as one that is lost later: the box may start before it. What only
+    /// the configuration can mend is an error.
     pub fn open(config: &Config) -> Result<Self, PipelineError> {
         Self::with_vision(config, Vision::load(&config.detector, &config.classifier)?)
     }
@@ -109,9 +122,18 @@ impl Daemon {
         }
         let board = gpio::open(&config.gpio)?;
         log::info!("lines: {}", board.describe());
-        let source = camera::open(&config.camera)?;
-        log::info!("source: {}", source.describe());
-        Ok(Self { config: config.clone(), vision, source, board })
+        let (source, said) = match camera::open(&config.camera) {
+            Ok(source) => {
+                log::info!("source: {}", source.describe());
+                (Some(source), String::new())
+            }
+            Err(error) if error.may_pass() => {
+                log::error!("{error}; it is waited for, and the lines are safe");
+                (None, error.topic())
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { config: config.clone(), vision, source, said, board })
     }
 
     /// Runs until `process` is to end, the source has ended, or `watch` breaks off; `watch` is
@@ -129,21 +151,24 @@ impl Daemon {
         let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
         let (events_in, events) = crossbeam_channel::bounded(EVENTS);
         let clock = Clock::start();
-        let (hearts, camera_state) = (Hearts::new(clock), CameraState::default());
+        let hearts = Hearts::new(clock);
         let asleep = Asleep::default();
         let camera = self.config.camera.clone();
-        // A camera may be silent for `stuck_s`, a pipe three times as long before its first frame.
-        let patience = STALL + 3 * Duration::from_secs(5);
+        let camera_tally = CameraTally::default();
+        // A pipe may take three times as long as others for its first frame.
+        let patience = STALL + 3 * Duration::from_secs_f32(camera.stuck_s);
         let mut capture = Capture {
             open: Box::new(move || camera::open(&camera)),
-            source: Some(self.source),
+            source: self.source,
             slot: slot.clone(),
             clock,
             shutdown: shutdown.clone(),
+            faults: faults.clone(),
             next_number: 0,
             lost: false,
+            said: self.said,
+            tally: camera_tally.clone(),
             heart: hearts.heart("capture", patience),
-            camera: camera_state.clone(),
         };
         let mut sight = Sight {
             vision: self.vision,
@@ -186,7 +211,7 @@ impl Daemon {
 
         let health = |ending| Health {
             time: clock.now(),
-            camera: camera_state.words(),
+            camera: camera_tally.words(),
             frames: tally.frames(),
             stalled: hearts.silent(clock.now()),
             ending,
@@ -211,6 +236,8 @@ impl Daemon {
                 people: tally.people(),
                 untold: tally.untold(),
                 breakdowns: faults.total(),
+                losses: camera_tally.losses(),
+                broken: camera_tally.broken(),
             }),
         }
     }
