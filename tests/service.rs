@@ -132,7 +132,8 @@ fn sighup_refuses_a_bad_configuration_and_goes_on_with_the_old_one() {
     it.hear("READY=1\n");
     for (bad, words) in [
         ("[camera]\nwidth = -1\n", "camera.width: -1 is not allowed"),
-        ("[detector]\nmodel = \"/nonexistent.onnx\"\n", "/nonexistent.onnx"),
+        (&format!("{DEMO}[detector]\nmodel = \"/nonexistent.onnx\"\n"), "/nonexistent.onnx"),
+        ("[gpio]\nbackend = \"cdev\"\n", "names no output line"),
         ("[camera\n", "not valid TOML"),
     ] {
         it.configure(bad);
@@ -153,7 +154,7 @@ fn sighup_refuses_a_bad_configuration_and_goes_on_with_the_old_one() {
 fn a_source_that_cannot_be_opened_after_sighup_gives_way_to_the_old_one() {
     let mut it = Appliance::start(DEMO);
     it.hear("READY=1\n");
-    it.configure("[camera]\nsource = \"file:/nonexistent.gif\"\n");
+    it.configure(&DEMO.replace("demo", "file:/nonexistent.gif"));
     it.hang_up();
     it.hear("RELOADING=1\n");
     it.hear("READY=1\n");

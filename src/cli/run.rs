@@ -7,6 +7,7 @@ use signal_hook::consts::SIGHUP;
 
 use super::{Common, Failure};
 use crate::config::Config;
+use crate::gpio;
 use crate::pipeline::{Daemon, Health, Shutdown};
 use crate::report::Event;
 use crate::service::Service;
@@ -71,6 +72,7 @@ fn renew(common: &Common, old: &Config) -> Option<(Config, Vision)> {
         log::info!("the configuration did not change");
         return None;
     }
+    gpio::check(&new.gpio).map_err(|error| refused(&error)).ok()?;
     let vision = Vision::load(&new.detector, &new.classifier).map_err(|error| refused(&error));
     Some((new, vision.ok()?))
 }
