@@ -10,6 +10,7 @@ pub mod gpio;
 pub mod picture;
 pub mod pipeline;
 pub mod report;
+pub mod service;
 pub mod tracking;
 #[cfg(feature = "train")]
 pub mod train;

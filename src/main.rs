@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(words) = failure.words() {
-                eprintln!("maskgate: {words}");
+                Arguments::complain(&words);
             }
             match failure {
                 Failure::Closed => ExitCode::SUCCESS,

@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -6,7 +7,8 @@ use anyhow::Context;
 use super::output::Output;
 use super::{Common, Failure};
 use crate::config::Backend;
-use crate::pipeline::{Daemon, Shutdown};
+use crate::pipeline::{Daemon, Health, Shutdown};
+use crate::report::Event;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -30,9 +32,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     config.gpio.backend = Backend::Simulated;
     let daemon = Daemon::open(&config)?;
     let limit = arguments.seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let totals = daemon.run(&shutdown, limit, |event| {
+    let tell = |event: &Event| {
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{event}").and_then(|()| stdout.flush())
+    };
+    let totals = daemon.run(&shutdown, tell, |health: &Health| {
+        match limit.is_some_and(|limit| health.time >= limit) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     })?;
     let mut output = Output::new(true);
     output.line(format_args!("summary: {totals}"))?;

@@ -10,6 +10,7 @@ mod devices;
 mod failure;
 mod gallery;
 mod image;
+mod logging;
 mod marks;
 mod output;
 mod run;
@@ -19,7 +20,7 @@ mod video;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use env_logger::{Env, TimestampPrecision};
+use env_logger::TimestampPrecision;
 
 pub use failure::Failure;
 
@@ -79,10 +80,12 @@ impl Arguments {
             Command::Demo(_) | Command::Safe(_) => ("info", None),
             _ => ("warn", None),
         };
-        env_logger::Builder::from_env(Env::default().default_filter_or(level))
-            .format_timestamp(times)
-            .format_target(false)
-            .init();
+        logging::start(level, times);
+    }
+
+    /// Says why a command failed, where the log goes.
+    pub fn complain(words: &str) {
+        logging::complain(words);
     }
 
     pub fn run(self) -> Result<(), Failure> {

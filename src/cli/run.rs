@@ -1,17 +1,83 @@
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::Context;
+use signal_hook::consts::SIGHUP;
 
 use super::{Common, Failure};
-use crate::pipeline::{Daemon, Shutdown};
+use crate::config::Config;
+use crate::gpio;
+use crate::pipeline::{Daemon, Health, Shutdown};
+use crate::report::Event;
+use crate::service::Service;
+use crate::vision::Vision;
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
     shutdown.on_signals().context("signals cannot be watched")?;
-    let config = common.load()?.config;
-    let daemon = Daemon::open(&config)?;
-    let totals = daemon.run(&shutdown, None, |event| {
-        log::info!("{event}");
-        Ok(())
-    })?;
-    log::info!("ended after {totals}");
+    let hang_up = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGHUP, Arc::clone(&hang_up))
+        .context("signals cannot be watched")?;
+    let mut service = Service::from_environment();
+    let mut config = common.load()?.config;
+    let mut daemon = Daemon::open(&config)?;
+    loop {
+        let mut renewed = None;
+        let totals = daemon.run(&shutdown, log_event, |health: &Health| {
+            if health.ending {
+                if renewed.is_none() {
+                    service.tell(health);
+                }
+                return ControlFlow::Break(());
+            }
+            if hang_up.swap(false, Ordering::Relaxed) {
+                log::info!("SIGHUP: reading the configuration again");
+                service.reloading();
+                renewed = renew(common, &config);
+                if renewed.is_some() {
+                    return ControlFlow::Break(());
+                }
+            }
+            service.tell(health);
+            ControlFlow::Continue(())
+        })?;
+        let Some((new, vision)) = renewed.filter(|_| !shutdown.is_triggered()) else {
+            log::info!("ended after {totals}");
+            return Ok(());
+        };
+        log::info!("starting again with the new configuration, after {totals}");
+        daemon = match Daemon::with_vision(&new, vision) {
+            Ok(daemon) => {
+                config = new;
+                daemon
+            }
+            Err(error) => {
+                log::error!("{error}; the old configuration stays in force");
+                Daemon::open(&config)?
+            }
+        };
+    }
+}
+
+/// The configuration as it is now, with its models; none where it did not change, or is refused.
+fn renew(common: &Common, old: &Config) -> Option<(Config, Vision)> {
+    let refused = |words: &dyn std::fmt::Display| {
+        log::error!("{words}");
+        log::error!("the new configuration is refused; the old one stays in force");
+    };
+    let new = common.load().map_err(|failure| refused(&failure.words().unwrap_or_default()));
+    let new = new.ok()?.config;
+    if new == *old {
+        log::info!("the configuration did not change");
+        return None;
+    }
+    gpio::check(&new.gpio).map_err(|error| refused(&error)).ok()?;
+    let vision = Vision::load(&new.detector, &new.classifier).map_err(|error| refused(&error));
+    Some((new, vision.ok()?))
+}
+
+fn log_event(event: &Event) -> std::io::Result<()> {
+    log::info!("{event}");
     Ok(())
 }

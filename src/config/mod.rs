@@ -107,7 +107,7 @@ impl Default for Tracking {
             occlusion_s: 1.0,
             min_face: 24.0,
             min_sharpness: 0.06,
-            max_yaw: 50.0,
+            max_yaw: 40.0,
             min_looks: 3,
             min_span_s: 0.25,
             confidence: 0.75,

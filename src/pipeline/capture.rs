@@ -1,9 +1,10 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::camera::{CameraError, Source};
 
+use super::hearts::{BEAT, Heart};
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input};
 use super::{PipelineError, Shutdown};
@@ -35,13 +36,15 @@ pub struct Capture {
     /// The topic of what was said last of why there is no source: the same is not said again.
     pub said: String,
     pub tally: CameraTally,
+    pub heart: Heart,
 }
 
-/// What capture counts, readable from outside.
+/// What capture counts, and what there is to say of the camera; readable from outside.
 #[derive(Clone, Debug, Default)]
 pub struct CameraTally {
     losses: Arc<AtomicU64>,
     broken: Arc<AtomicU64>,
+    words: Arc<Mutex<String>>,
 }
 
 impl CameraTally {
@@ -54,6 +57,15 @@ impl CameraTally {
     pub fn broken(&self) -> u64 {
         self.broken.load(Ordering::Relaxed)
     }
+
+    /// `v4l2 /dev/video0 (a camera), 640x480 YUYV`, or why there is none.
+    pub fn words(&self) -> String {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn say(&self, words: String) {
+        *self.words.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    }
 }
 
 impl Capture {
@@ -62,6 +74,7 @@ impl Capture {
     pub fn run(&mut self) {
         let mut wait = FIRST_WAIT;
         while !self.shutdown.is_triggered() {
+            self.heart.beat();
             let began = self.clock.now();
             let opened = match self.source.take() {
                 Some(source) => Ok(source),
@@ -85,7 +98,7 @@ impl Capture {
                         (wait, self.said) = (FIRST_WAIT, String::new());
                     }
                     self.complain(&error);
-                    if self.shutdown.wait(wait) {
+                    if self.rest(wait) {
                         return;
                     }
                     wait = (wait * 2).min(LONGEST_WAIT);
@@ -101,6 +114,7 @@ impl Capture {
     /// Says why there is no source, once for each reason.
     fn complain(&mut self, error: &CameraError) {
         let topic = error.topic();
+        self.tally.say(format!("no camera: {error}"));
         if topic != self.said {
             log::error!("{error}; it is tried again until it works, and the lines are safe");
             self.said = topic;
@@ -110,11 +124,13 @@ impl Capture {
     /// Frames into the slot until the source ends or fails.
     fn pump(&mut self, mut source: Box<dyn Source>) -> Result<(), CameraError> {
         source.stop_on(self.shutdown.flag());
+        self.tally.say(source.describe());
         // The first source starts with the clock: a clip then keeps its own times.
         let began = if self.lost { self.clock.now() } else { Duration::ZERO };
         let first = self.next_number;
         let mut broken = 0;
         loop {
+            self.heart.beat();
             let next = source.next();
             self.tally.broken.fetch_add(source.broken().saturating_sub(broken), Ordering::Relaxed);
             broken = source.broken();
@@ -132,6 +148,20 @@ impl Capture {
             }
             self.slot.put(Input::Frame(frame));
         }
+    }
+
+    /// Waits for `time`, and beats meanwhile; true at the end.
+    fn rest(&self, time: Duration) -> bool {
+        let mut left = time;
+        while !left.is_zero() {
+            let part = left.min(BEAT);
+            if self.shutdown.wait(part) {
+                return true;
+            }
+            self.heart.beat();
+            left -= part;
+        }
+        false
     }
 
     fn lose(&mut self) {
@@ -195,6 +225,7 @@ mod tests {
             lost: false,
             said: String::new(),
             tally: CameraTally::default(),
+            heart: Heart::default(),
         };
         (capture, slot, shutdown)
     }
@@ -216,7 +247,7 @@ mod tests {
         let mut news = Vec::new();
         let (mut numbers, mut times) = (Vec::new(), Vec::new());
         loop {
-            match slot.take(&shutdown) {
+            match slot.take(&shutdown, &Heart::default()) {
                 Some(Input::Frame(frame)) => {
                     news.push("frame");
                     numbers.push(frame.number);
@@ -244,10 +275,10 @@ mod tests {
         let (mut capture, slot, shutdown) = capture(false, Box::new(|| Err(unplugged())));
         capture.run();
         assert!(matches!(
-            slot.take(&shutdown),
+            slot.take(&shutdown, &Heart::default()),
             Some(Input::Frame(frame)) if frame.captured_at == Duration::from_millis(20)
         ));
-        assert!(matches!(slot.take(&shutdown), Some(Input::End)));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::End)));
     }
 
     #[test]
@@ -265,10 +296,10 @@ mod tests {
         );
         capture.source = None;
         capture.run();
-        assert!(matches!(slot.take(&shutdown), Some(Input::Lost(_))));
-        assert!(matches!(slot.take(&shutdown), Some(Input::Back(_))));
-        assert!(matches!(slot.take(&shutdown), Some(Input::Frame(_))));
-        assert!(matches!(slot.take(&shutdown), Some(Input::End)));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Lost(_))));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Back(_))));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Frame(_))));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::End)));
         assert_eq!(capture.tally.losses(), 1);
         assert!(capture.faults.reason().is_none());
     }

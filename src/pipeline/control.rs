@@ -10,12 +10,10 @@ use crate::gpio::Input;
 use crate::report::{Event, EventKind};
 use crate::tracking::Counts;
 
+use super::hearts::{BEAT, Heart};
 use super::rest::{Asleep, Rest};
 use super::stage::{Clock, Seen};
 use super::{Judge, Lamps, Shutdown, settings};
-
-/// Longest wait without a look at the clock.
-const TICK: Duration = Duration::from_secs(1);
 
 /// How often inputs are looked at, where there are any: a press of a finger lasts ten times as
 /// long. Sampling needs no interrupt of the chip, and no edge is lost between two.
@@ -33,6 +31,7 @@ pub struct Control {
     pub clock: Clock,
     pub shutdown: Shutdown,
     pub tally: Tally,
+    pub heart: Heart,
     pub asleep: Asleep,
 }
 
@@ -69,10 +68,11 @@ impl Control {
         let mut rest = self.rest();
         self.lamps.forget_inputs();
         let tick =
-            if Input::ALL.iter().any(|input| self.lamps.has(*input)) { SAMPLE } else { TICK };
+            if Input::ALL.iter().any(|input| self.lamps.has(*input)) { SAMPLE } else { BEAT };
         let (mut last_seen, mut stale) = (self.clock.now(), true);
         let mut ended = false;
         while !ended && !self.shutdown.is_triggered() {
+            self.heart.beat();
             let now = self.clock.now();
             let change = judge.outputs().next_change(now).map_or(tick, |at| at.saturating_sub(now));
             let seen = crossbeam_channel::select! {
@@ -187,6 +187,7 @@ mod tests {
             clock: Clock::start(),
             shutdown: Shutdown::default(),
             tally: Tally::default(),
+            heart: Heart::default(),
             asleep: Asleep::default(),
         };
         (control, seen_in, events_out, record)

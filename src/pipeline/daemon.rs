@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io;
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::{camera, gpio};
 
 use super::capture::{CameraTally, Capture};
 use super::control::{Control, Tally};
+use super::hearts::{BEAT, Heart, Hearts};
 use super::rest::Asleep;
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input, Seen};
@@ -25,6 +27,10 @@ const SEEN: usize = 2;
 const EVENTS: usize = 256;
 /// How long stages have to end; the lines are safe before that.
 const GRACE: Duration = Duration::from_millis(1500);
+/// How often whoever watches the run is called.
+const WATCH: Duration = Duration::from_millis(500);
+/// A stage that has not beaten for so long is stalled: a frame may take seconds on a slow box.
+const STALL: Duration = Duration::from_secs(20);
 /// So many frames in a row that cannot be looked at mean that vision does not work at all.
 const BLIND: u32 = 30;
 
@@ -36,6 +42,21 @@ pub struct Daemon {
     source: Option<Box<dyn camera::Source>>,
     said: String,
     board: Board,
+}
+
+/// How a run is going.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// How long it has run.
+    pub time: Duration,
+    /// The camera, or why there is none.
+    pub camera: String,
+    /// Frames looked at so far.
+    pub frames: u64,
+    /// A stage that does not go round any more, and for how long.
+    pub stalled: Option<(&'static str, Duration)>,
+    /// The run is ending; this is the last call.
+    pub ending: bool,
 }
 
 /// What came by in one run.
@@ -91,7 +112,11 @@ impl Daemon {
     /// be had, is waited for, as one that is lost later: the box may start before it. What only
     /// the configuration can mend is an error.
     pub fn open(config: &Config) -> Result<Self, PipelineError> {
-        let vision = Vision::load(&config.detector, &config.classifier)?;
+        Self::with_vision(config, Vision::load(&config.detector, &config.classifier)?)
+    }
+
+    /// As `open`, with the models of `config` already loaded.
+    pub fn with_vision(config: &Config, vision: Vision) -> Result<Self, PipelineError> {
         for model in vision.models() {
             log::info!("{}, sha256 {}", model.name, model.sha256);
         }
@@ -111,22 +136,27 @@ impl Daemon {
         Ok(Self { config: config.clone(), vision, source, said, board })
     }
 
-    /// Runs until `shutdown`, the end of the source, or `limit`. Each event is given to `tell`,
-    /// whose error ends the run. However it ends, the lines are safe.
+    /// Runs until `process` is to end, the source has ended, or `watch` breaks off; `watch` is
+    /// called twice a second. Each event is given to `tell`, whose error ends the run. However it
+    /// ends, the lines are safe, and `process` is as it was.
     pub fn run(
         self,
-        shutdown: &Shutdown,
-        limit: Option<Duration>,
+        process: &Shutdown,
         tell: impl FnMut(&Event) -> io::Result<()> + Send + 'static,
+        mut watch: impl FnMut(&Health) -> ControlFlow<()>,
     ) -> Result<Totals, PipelineError> {
+        let shutdown = &Shutdown::default();
         let faults = Faults::new(shutdown.clone());
         let (slot, tally) = (Slot::default(), Tally::default());
         let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
         let (events_in, events) = crossbeam_channel::bounded(EVENTS);
         let clock = Clock::start();
+        let hearts = Hearts::new(clock);
         let asleep = Asleep::default();
         let camera = self.config.camera.clone();
         let camera_tally = CameraTally::default();
+        // A pipe may take three times as long as others for its first frame.
+        let patience = STALL + 3 * Duration::from_secs_f32(camera.stuck_s);
         let mut capture = Capture {
             open: Box::new(move || camera::open(&camera)),
             source: self.source,
@@ -138,6 +168,7 @@ impl Daemon {
             lost: false,
             said: self.said,
             tally: camera_tally.clone(),
+            heart: hearts.heart("capture", patience),
         };
         let mut sight = Sight {
             vision: self.vision,
@@ -145,6 +176,7 @@ impl Daemon {
             seen: seen_in,
             shutdown: shutdown.clone(),
             faults: faults.clone(),
+            heart: hearts.heart("vision", STALL),
             asleep: asleep.clone(),
         };
         let mut control = Control {
@@ -155,6 +187,7 @@ impl Daemon {
             clock,
             shutdown: shutdown.clone(),
             tally: tally.clone(),
+            heart: hearts.heart("control", STALL),
             asleep,
         };
 
@@ -162,7 +195,8 @@ impl Daemon {
         let started = stages
             .start("reports", {
                 let (faults, mut tell) = (faults.clone(), tell);
-                move || report(&events, &mut tell, &faults)
+                let heart = hearts.heart("reports", STALL);
+                move || report(&events, &mut tell, &faults, &heart)
             })
             .and_then(|()| {
                 // The end of control is the end of all.
@@ -175,11 +209,23 @@ impl Daemon {
             faults.fail(PipelineError::Thread(error));
         }
 
-        match limit {
-            Some(limit) => drop(shutdown.wait(limit)),
-            None => while !shutdown.wait(Duration::from_secs(3600)) {},
+        let health = |ending| Health {
+            time: clock.now(),
+            camera: camera_tally.words(),
+            frames: tally.frames(),
+            stalled: hearts.silent(clock.now()),
+            ending,
+        };
+        while !shutdown.is_triggered() && watch(&health(false)).is_continue() {
+            crossbeam_channel::select! {
+                recv(shutdown.closed()) -> _ => {}
+                recv(process.closed()) -> _ => break,
+                default(WATCH) => {}
+            }
         }
         shutdown.trigger();
+        // Its wish is no more asked for.
+        let _ = watch(&health(true));
         stages.wait(GRACE);
         match faults.reason() {
             Some(error) => Err(error),
@@ -248,13 +294,14 @@ struct Sight {
     seen: Sender<Seen>,
     shutdown: Shutdown,
     faults: Faults,
+    heart: Heart,
     asleep: Asleep,
 }
 
 impl Sight {
     fn run(&mut self) {
         let mut failed = 0;
-        while let Some(input) = self.slot.take(&self.shutdown) {
+        while let Some(input) = self.slot.take(&self.shutdown, &self.heart) {
             let seen = match input {
                 // Seen by nobody: nothing moves. The camera goes on, so that waking takes no time.
                 Input::Frame(_) if self.asleep.get() => continue,
@@ -291,8 +338,15 @@ fn report(
     events: &Receiver<Event>,
     tell: &mut impl FnMut(&Event) -> io::Result<()>,
     faults: &Faults,
+    heart: &Heart,
 ) {
-    for event in events {
+    loop {
+        heart.beat();
+        let event = match events.recv_timeout(BEAT) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         if let Err(error) = tell(&event) {
             faults.fail(PipelineError::Report(error));
             return;

@@ -6,6 +6,7 @@ mod capture;
 mod control;
 mod daemon;
 mod engine;
+mod hearts;
 mod judge;
 mod lamps;
 mod rest;
@@ -16,7 +17,7 @@ mod stage;
 
 use std::io;
 
-pub use daemon::{Daemon, Totals};
+pub use daemon::{Daemon, Health, Totals};
 pub use engine::{Engine, Step};
 pub use judge::{Judge, Judged};
 pub use lamps::Lamps;

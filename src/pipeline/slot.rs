@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use super::Shutdown;
+use super::hearts::{BEAT, Heart};
 use super::stage::Input;
 
 /// Holds what vision takes next: news about the camera in their order, and after them only the
@@ -41,9 +42,10 @@ impl Slot {
         }
     }
 
-    /// The next input; waits for one. `None` at the end.
-    pub fn take(&self, shutdown: &Shutdown) -> Option<Input> {
+    /// The next input; waits for one, and beats `heart` while it does. `None` at the end.
+    pub fn take(&self, shutdown: &Shutdown, heart: &Heart) -> Option<Input> {
         loop {
+            heart.beat();
             if shutdown.is_triggered() {
                 return None;
             }
@@ -54,6 +56,7 @@ impl Slot {
             crossbeam_channel::select! {
                 recv(self.bell.1) -> _ => {}
                 recv(shutdown.closed()) -> _ => {}
+                default(BEAT) => {}
             }
         }
     }
@@ -81,7 +84,9 @@ mod tests {
     fn the_newest_frame_wins_and_the_older_ones_are_counted() {
         let (slot, shutdown) = (Slot::default(), Shutdown::default());
         (0..5).for_each(|number| slot.put(frame(number)));
-        assert!(matches!(slot.take(&shutdown), Some(Input::Frame(frame)) if frame.number == 4));
+        assert!(
+            matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Frame(frame)) if frame.number == 4)
+        );
         assert_eq!(slot.dropped(), 4);
     }
 
@@ -94,18 +99,22 @@ mod tests {
         slot.put(frame(2));
         slot.put(frame(3));
         slot.put(Input::End);
-        assert!(matches!(slot.take(&shutdown), Some(Input::Frame(frame)) if frame.number == 1));
-        assert!(matches!(slot.take(&shutdown), Some(Input::Lost(_))));
-        assert!(matches!(slot.take(&shutdown), Some(Input::Back(_))));
-        assert!(matches!(slot.take(&shutdown), Some(Input::Frame(frame)) if frame.number == 3));
-        assert!(matches!(slot.take(&shutdown), Some(Input::End)));
+        assert!(
+            matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Frame(frame)) if frame.number == 1)
+        );
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Lost(_))));
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Back(_))));
+        assert!(
+            matches!(slot.take(&shutdown, &Heart::default()), Some(Input::Frame(frame)) if frame.number == 3)
+        );
+        assert!(matches!(slot.take(&shutdown, &Heart::default()), Some(Input::End)));
     }
 
     #[test]
     fn a_taker_that_waits_is_woken_by_the_end() {
         let (slot, shutdown) = (Slot::default(), Shutdown::default());
         let (waiting, token) = (slot.clone(), shutdown.clone());
-        let thread = std::thread::spawn(move || waiting.take(&token).is_none());
+        let thread = std::thread::spawn(move || waiting.take(&token, &Heart::default()).is_none());
         shutdown.trigger();
         assert!(thread.join().unwrap());
     }
