@@ -371,6 +371,7 @@ mod tests {
             seen: seen_in,
             shutdown: shutdown.clone(),
             faults: Faults::new(shutdown.clone()),
+            heart: Hearts::new(Clock::start()).heart("vision", STALL),
             asleep: asleep.clone(),
         };
         let frame = |number| {
