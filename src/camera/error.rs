@@ -75,7 +75,10 @@ pub enum CameraError {
     #[error("camera {device} was unplugged: plug it in again")]
     Unplugged { device: PathBuf },
 
-    #[error("camera {device} offers none of the formats that are read ({read}), but: {offered}")]
+    #[error(
+        "camera {device} offers none of the formats that are read ({read}), but: {offered}; a \
+         camera module on a ribbon cable (CSI) is read through a pipe, see docs/cameras.md"
+    )]
     NoFormat { device: PathBuf, read: String, offered: String },
 
     #[error(
@@ -84,8 +87,8 @@ pub enum CameraError {
     )]
     NoSuchFormat { device: PathBuf, asked: String, offered: String },
 
-    /// `name` is a device, or a pipe.
-    #[error("camera {name} gave no whole picture for {seconds} s ({broken} broken): {advice}")]
+    /// `name` is that of a camera or of a pipe command.
+    #[error("{name} gave no whole picture for {seconds} s ({broken} broken): {advice}")]
     Stuck { name: String, seconds: f32, broken: u64, advice: &'static str },
 
     #[error("camera {device} failed at {step}: {source}")]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const LONGEST: usize = 300;
 /// So many lines may come at once, and then one each `PACE`; the others are counted.
 const BURST: u32 = 10;
-const PACE: Duration = Duration::from_secs(2);
+const PACE: Duration = Duration::from_secs(10);
 
 /// Gives each line of `pipe` to `say` until its end; the last is returned.
 pub(super) fn forward(pipe: &mut dyn Read, mut say: impl FnMut(&str)) -> String {

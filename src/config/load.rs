@@ -321,6 +321,18 @@ mod tests {
     }
 
     #[test]
+    fn every_recipe_for_a_camera_is_a_good_configuration() {
+        let recipes: Vec<_> =
+            include_str!("../../docs/cameras.md").split("```toml").skip(1).collect();
+        for recipe in &recipes {
+            let (text, _) = recipe.split_once("```").unwrap();
+            let config = read(text, &[]).unwrap();
+            assert_ne!(config, Config::default(), "{text}");
+        }
+        assert_eq!(recipes.len(), 4);
+    }
+
+    #[test]
     fn the_environment_wins_over_the_file_and_speaks_numbers_and_truth() {
         let config = read(
             "[camera]\nwidth = 320\nheight = 240\n[alarm]\nhold_s = 1",

@@ -111,8 +111,8 @@ impl Source for Camera {
                     0 => "plug it in again, or see whether what feeds it still runs",
                     _ => "look to its cable, or set a smaller [camera] width, height or fps",
                 };
-                let (name, seconds) =
-                    (self.device.display().to_string(), self.patience.as_secs_f32());
+                let name = format!("camera {}", self.device.display());
+                let seconds = self.patience.as_secs_f32();
                 return Err(CameraError::Stuck { name, seconds, broken, advice });
             }
         }
@@ -120,13 +120,7 @@ impl Source for Camera {
     }
 
     fn describe(&self) -> String {
-        let (device, card) = (self.device.display(), &self.card);
-        let mut text = format!("v4l2 {device} ({card}), {}", self.mode());
-        let (width, height) = self.wanted;
-        if (width, height) != (self.layout.width, self.layout.height) {
-            text += &format!(", the nearest it has to the {width}x{height} that is configured");
-        }
-        text
+        told(&self.device, &self.card, &self.mode(), self.wanted)
     }
 
     fn rate(&self) -> Option<f32> {
@@ -149,5 +143,33 @@ impl Drop for Camera {
         if catch_unwind(AssertUnwindSafe(|| drop(stream))).is_err() {
             log::warn!("camera {} did not stop cleanly", self.device.display());
         }
+    }
+}
+
+/// For logs and probes. Where the size that is configured cannot be had, the nearest is offered.
+fn told(device: &Path, card: &str, mode: &Mode, (width, height): (u32, u32)) -> String {
+    let mut text = format!("v4l2 {} ({card}), {mode}", device.display());
+    if (width, height) != (mode.width, mode.height) {
+        text += &format!(", the nearest it has to the {width}x{height} that is configured");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::camera::pixels::PixelFormat;
+
+    #[test]
+    fn where_a_camera_has_not_the_size_that_is_configured_the_nearest_is_offered() {
+        let format = PixelFormat::Yuyv;
+        let mode = Mode { format, width: 640, height: 480, rate: Some(30.0) };
+        let said = |wanted| told(Path::new("/dev/video0"), "Maker Cam", &mode, wanted);
+        let found = "v4l2 /dev/video0 (Maker Cam), 640x480 YUYV at 30 fps";
+        assert_eq!(said((640, 480)), found);
+        assert_eq!(
+            said((641, 500)),
+            format!("{found}, the nearest it has to the 641x500 that is configured")
+        );
     }
 }
