@@ -4,11 +4,14 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use maskgate::config::Tracking;
+use maskgate::picture::{Point, yaw};
 use serde_json::Value;
 use support::{maskgate, terminate, text};
 
@@ -66,6 +69,54 @@ fn two_people_far_away_are_two_and_bare_where_small_faces_count() {
     let Some(lines) = video("video/entrance_walk_nomask.gif", &small) else { return };
     let summary = lines.last().unwrap();
     assert_eq!((&summary["people"], &summary["without_mask"]), (&2.into(), &2.into()), "{summary}");
+}
+
+#[test]
+fn a_head_that_is_turned_away_is_told_from_one_that_looks_at_the_door() {
+    let Some(folder) = data("landmarks/youtube_faces") else { return };
+    let csv = fs::read_to_string(folder.with_extension("csv")).unwrap();
+    // Degrees by the annotated landmarks, for each picture.
+    let annotated: BTreeMap<&str, f32> = csv
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            let number = |at: usize| fields[at].parse::<f32>().unwrap();
+            let point = |i: usize| Point { x: number(5 + 2 * i), y: number(6 + 2 * i) };
+            (fields[0], yaw(&std::array::from_fn(point)).abs())
+        })
+        .collect();
+    let limit = Tracking::default().max_yaw;
+    // All that are turned away, and one in six of those that are not.
+    let chosen = annotated.iter().filter(|(_, turn)| **turn > limit || (**turn < 20.0));
+    let chosen = chosen.enumerate().filter(|(at, (_, turn))| **turn > limit || at % 6 == 0);
+    let paths: Vec<_> = chosen.map(|(_, (name, _))| folder.join(name)).collect();
+    let mut words = vec!["image", "--json"];
+    words.extend(paths.iter().map(|path| text(path)));
+    // Faces are then 30 to 50 pixels wide for the detector, as at a door.
+    let result: support::Result = maskgate(&words)
+        .env("MASKGATE__DETECTOR__WIDTH", "160")
+        .env("MASKGATE__DETECTOR__HEIGHT", "128")
+        .output()
+        .unwrap()
+        .into();
+    let (mut away, mut away_seen, mut frontal, mut frontal_lost) = (0, 0, 0, 0);
+    for line in result.json() {
+        let name = line["image"].as_str().unwrap().rsplit('/').next().unwrap();
+        let faces = line["faces"].as_array().unwrap();
+        let Some(face) = faces.first() else { continue };
+        let landmarks: [Point; 5] = serde_json::from_value(face["landmarks"].clone()).unwrap();
+        let found = usize::from(yaw(&landmarks).abs() > limit);
+        if annotated[name] > limit {
+            (away, away_seen) = (away + 1, away_seen + found);
+        } else {
+            (frontal, frontal_lost) = (frontal + 1, frontal_lost + found);
+        }
+    }
+    println!("turned away: {away_seen} of {away} seen; frontal: {frontal_lost} of {frontal} lost");
+    assert!(away >= 80 && frontal >= 80, "{away} turned away, {frontal} frontal");
+    assert!(away_seen * 5 >= away * 2, "{away_seen} of {away}");
+    assert!(frontal_lost * 50 <= frontal, "{frontal_lost} of {frontal}");
 }
 
 /// What a process holds, in MB of a million bytes; `None` once it has ended. As it is shipped, the

@@ -54,7 +54,7 @@ impl Default for Detector {
             sha256: String::new(),
             width: 320,
             height: 240,
-            threshold: 0.5,
+            threshold: 0.45,
             nms_iou: 0.4,
         }
     }
