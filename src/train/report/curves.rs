@@ -47,7 +47,11 @@ pub fn loss(truths: &[Label], answers: &[Probabilities], temperature: f64) -> Op
 
 /// The probabilities as the network would give them with its logits divided by `temperature`.
 fn tempered(answer: &Probabilities, temperature: f64) -> [f64; 3] {
-    let raised = Label::ALL.map(|l| f64::from(answer.of(l)).max(LEAST).powf(1.0 / temperature));
+    // A label that a model of two classes never gives stays at nothing.
+    let raised = Label::ALL.map(|label| match f64::from(answer.of(label)) {
+        value if value > 0.0 => value.max(LEAST).powf(1.0 / temperature),
+        _ => 0.0,
+    });
     let sum: f64 = raised.iter().sum();
     raised.map(|value| value / sum)
 }
