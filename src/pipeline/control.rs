@@ -11,6 +11,7 @@ use crate::report::{Event, EventKind};
 use crate::tracking::Counts;
 
 use super::hearts::{BEAT, Heart};
+use super::play::Play;
 use super::rest::{Asleep, Rest};
 use super::stage::{Clock, Seen};
 use super::{Judge, Lamps, Shutdown, settings};
@@ -65,6 +66,7 @@ impl Control {
     pub fn run(&mut self) {
         self.lamps.safe(self.clock.now());
         let mut judge = Judge::new(&self.judged_by());
+        let mut play = Play::default();
         let mut rest = self.rest();
         self.lamps.forget_inputs();
         let tick =
@@ -74,7 +76,7 @@ impl Control {
         while !ended && !self.shutdown.is_triggered() {
             self.heart.beat();
             let now = self.clock.now();
-            let change = judge.outputs().next_change(now).map_or(tick, |at| at.saturating_sub(now));
+            let change = play.next_change(now).map_or(tick, |at| at.saturating_sub(now));
             let seen = crossbeam_channel::select! {
                 recv(self.seen) -> seen => seen.ok().or(Some(Seen::End)),
                 recv(self.shutdown.closed()) -> _ => None,
@@ -120,7 +122,7 @@ impl Control {
                 log::error!("nothing seen for {} s: lines are made safe", STALE.as_secs());
                 self.tell(judge.safe(now));
             }
-            self.lamps.follow(judge.outputs(), now);
+            self.lamps.follow(play.take(judge.outputs(), now), now);
         }
         let now = self.clock.now();
         self.lamps.safe(now);
