@@ -1,8 +1,10 @@
 //! Boxes from CSV: what annotators and teachers wrote, row by row checked.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use csv::StringRecord;
 
 use crate::picture::{Label, Point, Rect};
 
@@ -80,12 +82,20 @@ pub fn read(csv: &Path) -> Result<Boxes, BoxesError> {
 /// Reads `image,xmin,ymin,xmax,ymax[,label][,ignore][,right_eye_x,…]`, pictures in `folder`. A row
 /// that cannot be used is named in `skipped`, never silently trained on.
 pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
-    let text = fs::read_to_string(csv)
-        .map_err(|source| BoxesError::Unreadable { path: csv.into(), source })?;
-    let mut lines = text.lines().enumerate();
-    let header: Vec<&str> =
-        lines.next().map_or("", |(_, line)| line).split(',').map(str::trim).collect();
-    let column = |name: &str| header.iter().position(|&field| field == name);
+    let unreadable = |source: csv::Error| {
+        let source = match source.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        };
+        BoxesError::Unreadable { path: csv.into(), source }
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_path(csv)
+        .map_err(unreadable)?;
+    let header = reader.headers().map_err(unreadable)?.clone();
+    let column = |name: &str| header.iter().position(|field| field == name);
     let required = |name: &str| {
         column(name)
             .ok_or_else(|| BoxesError::MissingColumn { path: csv.into(), column: name.into() })
@@ -102,11 +112,17 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
 
     let mut skipped = Vec::new();
     let mut images: BTreeMap<String, Option<AnnotatedImage>> = BTreeMap::new();
-    for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        let number = index + 1;
+    for (index, record) in reader.byte_records().enumerate() {
+        // Names that are not UTF-8 cost their row, not the file.
+        let record = record.map_err(unreadable)?;
+        let number = record.position().map_or(index as u64 + 2, csv::Position::line);
         let mut skip =
             |reason: String| skipped.push(format!("{}:{number}: {reason}", csv.display()));
+        let Ok(record) = StringRecord::from_byte_record(record) else {
+            skip("it is not UTF-8".into());
+            continue;
+        };
+        let fields: Vec<&str> = record.iter().collect();
         let Some(&name) = fields.get(columns.image).filter(|name| !name.is_empty()) else {
             skip("no image is named".into());
             continue;
@@ -201,5 +217,73 @@ fn number(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if value.is_finite() => Ok(value),
         _ => Err(format!("'{text}' is not a number")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads rows under the usual header, beside a picture `a.png` of 100 × 80.
+    fn read_rows(rows: &str) -> Result<Boxes, BoxesError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        image::RgbImage::new(100, 80).save(folder.path().join("a.png")).expect("room");
+        let csv = folder.path().join("faces.csv");
+        std::fs::write(&csv, format!("image,xmin,ymin,xmax,ymax,label\n{rows}")).expect("room");
+        read_in(&csv, folder.path())
+    }
+
+    #[test]
+    fn each_row_that_cannot_be_used_is_named_with_its_line_and_reason() {
+        let rows = "a.png,10,10,40,50,with_mask\n\
+            a.png,10,10,10,50,with_mask\n\
+            a.png,200,10,240,50,with_mask\n\
+            a.png,ten,10,40,50,with_mask\n\
+            a.png,10,10,inf,50,with_mask\n\
+            a.png,10,10,40,50,with_hat\n\
+            b.png,10,10,40,50,with_mask\n\
+            ,10,10,40,50,with_mask\n\
+            a.png,60,20,140,70,without_mask\n";
+        let boxes = read_rows(rows).expect("two rows can be used");
+        let wanted = [
+            "faces.csv:3: a box of no area",
+            "faces.csv:4: the box [200.0, 10.0, 240.0, 50.0] lies outside the 100x80 picture",
+            "faces.csv:5: 'ten' is not a number",
+            "faces.csv:6: 'inf' is not a number",
+            "faces.csv:7: unknown label 'with_hat'",
+            "b.png: ",
+            "faces.csv:9: no image is named",
+        ];
+        assert_eq!(boxes.skipped.len(), wanted.len(), "{:#?}", boxes.skipped);
+        for (found, wanted) in boxes.skipped.iter().zip(wanted) {
+            assert!(found.contains(wanted), "{found} is not {wanted}");
+        }
+        let faces = &boxes.images[0].faces;
+        assert_eq!(faces.len(), 2);
+        assert_eq!(faces[1].bounds.x2, 100.0, "a box is cut to the picture");
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_costs_its_row_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        image::RgbImage::new(100, 80).save(folder.path().join("a.png")).expect("room");
+        let csv = folder.path().join("faces.csv");
+        let mut bytes = b"image,xmin,ymin,xmax,ymax\n\xff\xfe.png,1,1,9,9\n".to_vec();
+        bytes.extend(b"a.png,10,10,40,50\n");
+        std::fs::write(&csv, bytes).expect("room");
+        let boxes = read_in(&csv, folder.path()).expect("one row can be used");
+        assert_eq!(boxes.images.len(), 1);
+        assert!(boxes.skipped[0].ends_with("faces.csv:2: it is not UTF-8"), "{:?}", boxes.skipped);
+    }
+
+    #[test]
+    fn a_missing_column_and_a_file_without_a_usable_row_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let csv = folder.path().join("faces.csv");
+        std::fs::write(&csv, "image,xmin,ymin,xmax\n").expect("room");
+        let error = read_in(&csv, folder.path()).expect_err("no ymax").to_string();
+        assert!(error.contains("no column 'ymax'"), "{error}");
+        let error = read_rows("c.png,1,1,9,9,with_mask\n").expect_err("no picture").to_string();
+        assert!(error.contains("not one usable row") && error.contains("c.png"), "{error}");
     }
 }

@@ -1,7 +1,6 @@
 //! Teacher labelling: published detectors mark the faces that nobody has marked, add landmarks to
 //! boxes that have none, and point out faces that annotators left out.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,8 +61,9 @@ pub fn run(args: &Args) -> Result<()> {
     };
     ensure!(!images.is_empty(), "{}: no pictures", args.images.display());
 
-    let mut csv =
-        format!("image,xmin,ymin,xmax,ymax,label,ignore,score,{}\n", LANDMARK_COLUMNS.join(","));
+    let mut csv = csv::WriterBuilder::new().from_writer(Vec::new());
+    let columns = ["image", "xmin", "ymin", "xmax", "ymax", "label", "ignore", "score"];
+    csv.write_record(columns.iter().chain(&LANDMARK_COLUMNS))?;
     let (mut faces, mut ignored, mut failed) = (0, 0, 0);
     for (index, image) in images.iter().enumerate() {
         let picture = match image::open(&image.path) {
@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Result<()> {
         faces += rows.iter().filter(|(a, _)| !a.ignore).count();
         ignored += rows.iter().filter(|(a, _)| a.ignore).count();
         let name = image.path.file_name().unwrap_or_default().to_string_lossy();
-        write_rows(&mut csv, &name, &rows);
+        write_rows(&mut csv, &name, &rows)?;
         if index % 200 == 199 {
             log::info!(
                 "{} of {} pictures: {faces} faces, {ignored} ignored",
@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<()> {
             );
         }
     }
-    fs::write(&args.out, csv)
+    fs::write(&args.out, csv.into_inner()?)
         .with_context(|| format!("{}: cannot be written", args.out.display()))?;
     println!(
         "{}: {} pictures, {faces} faces, {ignored} ignored regions, {failed} unreadable",
@@ -225,31 +225,63 @@ fn marked(image: &AnnotatedImage, face: &Face) -> Option<[Point; 5]> {
     image.faces.iter().filter_map(|known| known.landmarks).find(|points| points.iter().all(within))
 }
 
-fn write_rows(csv: &mut String, name: &str, rows: &[(Annotation, f32)]) {
+fn write_rows(
+    csv: &mut csv::Writer<Vec<u8>>,
+    name: &str,
+    rows: &[(Annotation, f32)],
+) -> csv::Result<()> {
+    let width = 7 + LANDMARK_COLUMNS.len();
     if rows.is_empty() {
         // The picture still counts: it is known to hold no face.
-        let _ = writeln!(csv, "{name},,,,{}", ",".repeat(13));
+        csv.write_record([name].into_iter().chain(std::iter::repeat_n("", width)))?;
     }
     for (row, score) in rows {
-        let b = row.bounds;
-        let label = row.label.map_or("", |label| label.name());
-        let _ = write!(
-            csv,
-            "{name},{:.1},{:.1},{:.1},{:.1},{label},{},{score:.3}",
-            b.x1,
-            b.y1,
-            b.x2,
-            b.y2,
-            u8::from(row.ignore)
-        );
-        match row.landmarks {
-            Some(points) => {
-                for p in points {
-                    let _ = write!(csv, ",{:.1},{:.1}", p.x, p.y);
-                }
-            }
-            None => csv.push_str(&",".repeat(10)),
+        let mut fields: Vec<String> =
+            <[f32; 4]>::from(row.bounds).iter().map(|edge| format!("{edge:.1}")).collect();
+        fields.push(row.label.map_or("", |label| label.name()).to_owned());
+        fields.push(u8::from(row.ignore).to_string());
+        fields.push(format!("{score:.3}"));
+        for p in row.landmarks.iter().flatten() {
+            fields.extend([format!("{:.1}", p.x), format!("{:.1}", p.y)]);
         }
-        csv.push('\n');
+        fields.resize(width, String::new());
+        csv.write_record([name].into_iter().chain(fields.iter().map(String::as_str)))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::{Label, Rect};
+
+    #[test]
+    fn what_is_written_is_read_again_whatever_the_pictures_are_called() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names = ["plain.png", "two, \"three\" & four.png"];
+        for name in names {
+            image::RgbImage::new(100, 80).save(folder.path().join(name)).expect("room");
+        }
+        let point = Point { x: 12.5, y: 20.0 };
+        let face = Annotation {
+            bounds: Rect { x1: 10.0, y1: 12.5, x2: 40.0, y2: 50.0 },
+            label: Some(Label::WithMask),
+            ignore: false,
+            landmarks: Some([point; 5]),
+        };
+        let unclear = Annotation { label: None, ignore: true, landmarks: None, ..face.clone() };
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let columns = ["image", "xmin", "ymin", "xmax", "ymax", "label", "ignore", "score"];
+        writer.write_record(columns.iter().chain(&LANDMARK_COLUMNS)).expect("room");
+        write_rows(&mut writer, names[0], &[]).expect("room");
+        let rows = [(face.clone(), 0.9), (unclear.clone(), 0.2)];
+        write_rows(&mut writer, names[1], &rows).expect("room");
+        let csv = folder.path().join("faces.csv");
+        fs::write(&csv, writer.into_inner().expect("room")).expect("room");
+
+        let read = boxes::read_in(&csv, folder.path()).expect("it can be read");
+        assert_eq!(read.skipped, [""; 0]);
+        assert_eq!(read.images[0].faces, []);
+        assert_eq!(read.images[1].faces, [face, unclear]);
     }
 }
