@@ -30,9 +30,9 @@ pub struct Args {
     #[arg(long, num_args = 0..)]
     background: Vec<PathBuf>,
     /// An ONNX file to start from: a detector that was written here, or UltraFace slim for the
-    /// backbone
-    #[arg(long)]
-    start: Option<PathBuf>,
+    /// backbone; of several that came from one another, the mean of their weights
+    #[arg(long, num_args = 1..)]
+    start: Vec<PathBuf>,
     /// The checkpoint of a finished training to go on from, instead of --start
     #[arg(long, conflicts_with = "start")]
     from: Option<PathBuf>,
@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> Result<()> {
         &fit,
         training,
         background,
-        &Start { published: args.start.as_deref(), from: args.from.as_deref() },
+        &Start { files: &args.start, from: args.from.as_deref() },
         &args.checkpoint,
         &settings,
         |told, bytes| {
@@ -178,7 +178,7 @@ pub fn evaluate(paths: &[PathBuf], judging: &Judging<'_>) -> Result<Vec<(String,
     Ok(told)
 }
 
-fn opened(file: ModelFile, size: u32) -> Result<Detector> {
+pub(super) fn opened(file: ModelFile, size: u32) -> Result<Detector> {
     let config = config::Detector {
         width: size,
         height: size * 3 / 4,

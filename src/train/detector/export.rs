@@ -95,22 +95,31 @@ mod tests {
     }
 
     #[test]
-    fn a_training_can_start_from_a_written_file() {
+    fn a_training_starts_from_the_mean_of_written_files() {
         let device = Device::flex();
-        device.seed(4);
-        let network = rounded(Network::new(&device));
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("detector.onnx");
-        std::fs::write(&path, export(&network).expect("it can be written")).expect("room");
-        device.seed(5);
-        let started = super::super::backbone::start_from(Network::new(&device), &path, &device)
-            .expect("the file fits");
-        let (mut wanted, mut found) = (parameters::take(&network), parameters::take(&started));
-        assert_eq!(wanted.len(), found.len());
-        for (name, parameter) in &mut wanted {
-            let found = found.remove(name).expect("the same parameters");
-            let worst = found.values.iter().zip(&parameter.values).map(|(a, b)| (a - b).abs());
-            assert!(worst.fold(0.0, f32::max) < 1e-6, "{name}");
+        let (mut paths, mut written) = (Vec::new(), Vec::new());
+        for seed in [4, 5] {
+            device.seed(seed);
+            let network = rounded(Network::new(&device));
+            let path = folder.path().join(format!("{seed}.onnx"));
+            std::fs::write(&path, export(&network).expect("it can be written")).expect("room");
+            written.push(parameters::take(&network));
+            paths.push(path);
+        }
+        let start = |paths: &[_]| {
+            let started = super::super::backbone::start_from(Network::new(&device), paths, &device);
+            parameters::take(&started.expect("the files fit"))
+        };
+        let (first, mean) = (start(&paths[..1]), start(&paths));
+        assert_eq!(mean.len(), written[0].len());
+        for (name, mean) in &mean {
+            let (a, b) = (&written[0][name].values, &written[1][name].values);
+            let off = |found: &[f32], wanted: &dyn Fn(usize) -> f32| {
+                (0..found.len()).map(|i| (found[i] - wanted(i)).abs()).fold(0.0, f32::max)
+            };
+            assert!(off(&first[name].values, &|i| a[i]) < 1e-6, "{name}");
+            assert!(off(&mean.values, &|i| f32::midpoint(a[i], b[i])) < 1e-6, "{name}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Fits the network: batches made ahead by a thread, AdamW on one cycle, averaged weights,
 //! checkpoints.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use super::network::Network;
 use super::samples::{self, SHAPES};
 use super::scene::Scenes;
 use super::targets::Cells;
-use super::{backbone, export, refit};
+use super::{backbone, export, mining, refit};
 use crate::train::fit::{Average, Checkpoint, Progress, one_cycle};
 use crate::train::parameters;
 use crate::train::random::Random;
@@ -45,8 +45,9 @@ pub struct Told {
 
 /// Where the weights come from; random where neither is given.
 pub struct Start<'a> {
-    /// A detector file of ours, for everything, or UltraFace slim, for the backbone.
-    pub published: Option<&'a Path>,
+    /// A detector file of ours, for everything, or UltraFace slim, for the backbone; of several the
+    /// mean.
+    pub files: &'a [PathBuf],
     /// The checkpoint of a finished training, for everything.
     pub from: Option<&'a Path>,
 }
@@ -57,7 +58,7 @@ pub struct Start<'a> {
 pub fn run(
     fit: &Fit,
     sources: Vec<Scenes>,
-    empty: Vec<Scenes>,
+    mut empty: Vec<Scenes>,
     start: &Start<'_>,
     checkpoint: &Path,
     settings: &serde_json::Value,
@@ -66,14 +67,20 @@ pub fn run(
     let device = Device::flex().autodiff();
     device.seed(fit.seed);
     let mut network = Network::new(&device);
-    if let Some(path) = start.published {
-        network = backbone::start_from(network, path, &device)?;
+    if !start.files.is_empty() {
+        network = backbone::start_from(network, start.files, &device)?;
     }
     if let Some(folder) = start.from {
         let file = folder.join("average.bpk");
         network = ModuleRecord::load(&file)
             .and_then(|record| network.try_load_record(record))
             .with_context(|| format!("{}: not a detector's weights", file.display()))?;
+    }
+    if !(start.files.is_empty() && start.from.is_none()) {
+        println!(
+            "{} places without a face are taken for one",
+            mining::mine(&network.valid(), &mut empty)?
+        );
     }
     let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).with_epsilon(1e-8).init();
     let mut average = parameters::take(&network);

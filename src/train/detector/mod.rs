@@ -7,6 +7,7 @@ mod export;
 mod fit;
 mod judge;
 mod loss;
+mod mining;
 mod network;
 mod pages;
 mod pose;

@@ -21,14 +21,13 @@ pub struct Shape {
     pub mosaic: bool,
 }
 
-/// Half of the samples are crowded, which landmarks need, and half are not, which scores need; near
-/// faces, which take the most pixels, come in batches of their own.
-pub const SHAPES: [Shape; 5] = [
+/// One batch in four is crowded, which landmarks need; more of them cost small faces their scores.
+/// Near faces, which take the most pixels, come in batches of their own.
+pub const SHAPES: [Shape; 4] = [
     Shape { side: 192, batch: 12, faces: (9.0, 130.0), mosaic: false },
-    Shape { side: 256, batch: 7, faces: (24.0, 120.0), mosaic: true },
-    Shape { side: 320, batch: 5, faces: (60.0, 300.0), mosaic: false },
-    Shape { side: 192, batch: 12, faces: (9.0, 130.0), mosaic: false },
-    Shape { side: 192, batch: 12, faces: (9.0, 80.0), mosaic: true },
+    Shape { side: 256, batch: 7, faces: (18.0, 120.0), mosaic: true },
+    Shape { side: 192, batch: 12, faces: (9.0, 60.0), mosaic: false },
+    Shape { side: 320, batch: 4, faces: (60.0, 300.0), mosaic: false },
 ];
 
 /// A picture is not scaled up more than this: no camera gives such mush.
@@ -39,6 +38,8 @@ const SMALLEST: f32 = 7.0;
 const VISIBLE: f32 = 0.55;
 /// Part of the samples that is cut from pictures without faces.
 const EMPTY: f32 = 0.2;
+/// Part of those, where there are lures, that shows one.
+const LURED: f32 = 0.5;
 
 /// The batch numbered `index`: input values and cells of each sample.
 pub fn batch(
@@ -104,19 +105,27 @@ fn piece(
 ) -> (Picture, Vec<Target>) {
     let from_empty = !empty.is_empty() && random.chance(EMPTY);
     let source = pick(if from_empty { empty } else { sources }, random);
-    let scene = &source.scenes[random.below(source.scenes.len())];
+    let lure = (!source.lures.is_empty() && random.chance(LURED))
+        .then(|| source.lures[random.below(source.lures.len())]);
+    let number = lure.map_or_else(|| random.below(source.scenes.len()), |lure| lure.scene);
+    let scene = &source.scenes[number];
     let (width, height) = (scene.picture.width() as f32, scene.picture.height() as f32);
     let side = shape.side as f32;
 
     let shown: Vec<&Target> = scene.faces.iter().filter(|face| !face.ignore).collect();
     let (low, high) = shape.faces;
-    let region = if let Some(face) = shown.get(random.below(shown.len())) {
-        let wanted = random.range(low.ln(), high.ln()).exp();
-        let scale = (wanted / face.bounds.area().sqrt()).min(LARGEST_SCALE);
+    // What the sample is to show, and how large.
+    let shown = match (lure, shown.get(random.below(shown.len()))) {
+        (Some(lure), _) => Some((lure.bounds, lure.size * random.range(0.7, 1.4))),
+        (None, Some(face)) => Some((face.bounds, random.range(low.ln(), high.ln()).exp())),
+        (None, None) => None,
+    };
+    let region = if let Some((bounds, wanted)) = shown {
+        let scale = (wanted / bounds.area().sqrt()).min(LARGEST_SCALE);
         let reach = side / scale;
-        // The face lies anywhere in the sample.
+        // It lies anywhere in the sample.
         let (u, v) = (random.range(0.05, 0.95), random.range(0.05, 0.95));
-        let center = face.bounds.center();
+        let center = bounds.center();
         square(center.x - u * reach, center.y - v * reach, reach)
     } else {
         let reach = width.max(height) * random.range(0.25, 1.0);
@@ -191,7 +200,7 @@ fn mirror(target: &mut Target, side: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::detector::scene::Scene;
+    use crate::train::detector::scene::{Lure, Scene};
 
     #[test]
     fn the_chosen_face_is_where_the_sample_says_it_is() {
@@ -205,7 +214,7 @@ mod tests {
         let bounds = Rect { x1: 140.0, y1: 80.0, x2: 180.0, y2: 120.0 };
         let face = Target { bounds, landmarks: Some([bounds.center(); 5]), ignore: false };
         let scenes = vec![Scene { picture, faces: vec![face] }];
-        let sources = [Scenes { name: "drawn".into(), scenes }];
+        let sources = [Scenes { name: "drawn".into(), scenes, lures: Vec::new() }];
         let mut random = Random::new(5);
         for _ in 0..50 {
             let mosaic = random.chance(0.5);
@@ -220,5 +229,28 @@ mod tests {
                 assert!((landmark.x - p.x).abs() < visible && (landmark.y - p.y).abs() < visible);
             }
         }
+    }
+
+    #[test]
+    fn a_place_that_is_taken_for_a_face_is_shown_more_often() {
+        let mut picture = Picture::new(600, 400);
+        for y in 40..60 {
+            for x in 500..520 {
+                picture.put(x, y, [255; 3]);
+            }
+        }
+        let bounds = Rect { x1: 500.0, y1: 40.0, x2: 520.0, y2: 60.0 };
+        let scenes = vec![Scene { picture, faces: Vec::new() }];
+        let lures = vec![Lure { scene: 0, bounds, size: 20.0 }];
+        let empty = [Scenes { name: "drawn".into(), scenes, lures }];
+        let shape = Shape { side: 64, batch: 1, faces: (9.0, 60.0), mosaic: false };
+        let mut random = Random::new(7);
+        let mut shown = 0;
+        for _ in 0..100 {
+            let (picture, faces) = piece(&empty, &[], shape, &mut random);
+            assert!(faces.is_empty());
+            shown += usize::from(picture.pixels().iter().any(|&c| c > 100));
+        }
+        assert!((40..95).contains(&shown), "{shown} of 100");
     }
 }

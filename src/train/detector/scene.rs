@@ -21,12 +21,25 @@ pub struct Scene {
 pub struct Scenes {
     pub name: String,
     pub scenes: Vec<Scene>,
+    /// Places without a face that are taken for one; see `mining`.
+    pub lures: Vec<Lure>,
+}
+
+/// A place without a face that a detector takes for one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lure {
+    /// Number of the picture in its [`Scenes`].
+    pub scene: usize,
+    /// In pixels of that picture.
+    pub bounds: Rect,
+    /// Square root of the box's area in the picture that the detector saw, in pixels.
+    pub size: f32,
 }
 
 /// Reads the pictures of `images`; those that cannot be decoded are named and left out.
 pub fn load(name: &str, images: &[AnnotatedImage]) -> Scenes {
     let scenes = images.iter().filter_map(scene).collect();
-    Scenes { name: name.to_owned(), scenes }
+    Scenes { name: name.to_owned(), scenes, lures: Vec::new() }
 }
 
 /// Reads a CSV and says what was left out.
