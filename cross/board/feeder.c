@@ -50,7 +50,11 @@ int main(int count, char **words) {
     format.fmt.pix.pixelformat = V4L2_PIX_FMT_MJPEG;
     format.fmt.pix.field = V4L2_FIELD_NONE;
     format.fmt.pix.sizeimage = 640 * 480 * 2;
-    if (ioctl(device, VIDIOC_S_FMT, &format) < 0) die("VIDIOC_S_FMT");
+    /* Busy while somebody who looks for a camera has it open. */
+    while (ioctl(device, VIDIOC_S_FMT, &format) < 0) {
+        if (errno != EBUSY) die("VIDIOC_S_FMT");
+        nanosleep(&nap, NULL);
+    }
     for (;;) {
         size_t length, end;
         unsigned char *bytes = load(words[2], &length);
