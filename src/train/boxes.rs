@@ -136,6 +136,26 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
     Ok(Boxes { images, skipped })
 }
 
+/// The first line of a CSV with everything [`read`] takes, and columns of the writer's own.
+pub fn header(extra: &str) -> String {
+    format!("image,xmin,ymin,xmax,ymax,label,ignore,{extra},{}\n", LANDMARK_COLUMNS.join(","))
+}
+
+/// The line for one face, as [`header`] with as many columns of the writer's own says.
+pub fn row(image: &str, face: &Annotation, extra: &str) -> String {
+    let b = face.bounds;
+    let label = face.label.map_or("", Label::name);
+    let ignore = u8::from(face.ignore);
+    let landmarks = match face.landmarks {
+        Some(points) => points.map(|p| format!("{:.1},{:.1}", p.x, p.y)).join(","),
+        None => ",".repeat(LANDMARK_COLUMNS.len() - 1),
+    };
+    format!(
+        "{image},{:.1},{:.1},{:.1},{:.1},{label},{ignore},{extra},{landmarks}\n",
+        b.x1, b.y1, b.x2, b.y2
+    )
+}
+
 struct Columns {
     image: usize,
     edges: [usize; 4],

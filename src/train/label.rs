@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::boxes::{self, AnnotatedImage, Annotation, LANDMARK_COLUMNS};
+use super::boxes::{self, AnnotatedImage, Annotation};
 use crate::config;
 use crate::picture::{Face, Picture, Point};
 use crate::vision::model::ModelFile;
@@ -62,8 +62,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     ensure!(!images.is_empty(), "{}: no pictures", args.images.display());
 
-    let mut csv =
-        format!("image,xmin,ymin,xmax,ymax,label,ignore,score,{}\n", LANDMARK_COLUMNS.join(","));
+    let mut csv = boxes::header("score");
     let (mut faces, mut ignored, mut failed) = (0, 0, 0);
     for (index, image) in images.iter().enumerate() {
         let picture = match image::open(&image.path) {
@@ -231,25 +230,6 @@ fn write_rows(csv: &mut String, name: &str, rows: &[(Annotation, f32)]) {
         let _ = writeln!(csv, "{name},,,,{}", ",".repeat(13));
     }
     for (row, score) in rows {
-        let b = row.bounds;
-        let label = row.label.map_or("", |label| label.name());
-        let _ = write!(
-            csv,
-            "{name},{:.1},{:.1},{:.1},{:.1},{label},{},{score:.3}",
-            b.x1,
-            b.y1,
-            b.x2,
-            b.y2,
-            u8::from(row.ignore)
-        );
-        match row.landmarks {
-            Some(points) => {
-                for p in points {
-                    let _ = write!(csv, ",{:.1},{:.1}", p.x, p.y);
-                }
-            }
-            None => csv.push_str(&",".repeat(10)),
-        }
-        csv.push('\n');
+        csv.push_str(&boxes::row(name, row, &format!("{score:.3}")));
     }
 }
