@@ -6,6 +6,7 @@ use super::targets::{self, Cells, Target};
 use crate::picture::{Face, Picture, Point, Rect};
 use crate::train::augment;
 use crate::train::random::Random;
+use crate::train::synthesise::{self, NARROWEST, Wardrobe};
 use crate::vision::crop;
 
 /// How samples of a batch look.
@@ -40,18 +41,20 @@ const VISIBLE: f32 = 0.55;
 /// Part of the samples that is cut from pictures without faces.
 const EMPTY: f32 = 0.2;
 
-/// The batch numbered `index`: input values and cells of each sample.
+/// A batch: input values and cells of each sample. Masks are drawn on the share `drawn` of the bare
+/// faces.
 pub fn batch(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
+    drawn: f32,
     random: &mut Random,
 ) -> (Vec<f32>, Vec<Cells>) {
     let area = 3 * shape.side * shape.side;
     let mut input = vec![0.0; shape.batch * area];
     let mut cells = Vec::with_capacity(shape.batch);
     for planes in input.chunks_exact_mut(area) {
-        let (picture, faces) = sample(sources, empty, shape, random);
+        let (picture, faces) = sample(sources, empty, shape, drawn, random);
         crop::to_input(&picture, planes);
         cells.push(targets::assign(&faces, shape.side));
     }
@@ -63,17 +66,18 @@ fn sample(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
+    drawn: f32,
     random: &mut Random,
 ) -> (Picture, Vec<Target>) {
     if !shape.mosaic {
-        return piece(sources, empty, shape, random);
+        return piece(sources, empty, shape, drawn, random);
     }
     let half = shape.side / 2;
     let mut whole = Picture::new(shape.side as u32, shape.side as u32);
     let mut targets = Vec::new();
     for (across, down) in [(0, 0), (half, 0), (0, half), (half, half)] {
         let part = Shape { side: half, ..shape };
-        let (picture, faces) = piece(sources, empty, part, random);
+        let (picture, faces) = piece(sources, empty, part, drawn, random);
         let rows = picture.pixels().chunks_exact(half * 3);
         let places = whole.pixels_mut().chunks_exact_mut(shape.side * 3).skip(down);
         for (place, row) in places.zip(rows) {
@@ -92,6 +96,7 @@ fn moved(face: Target, across: f32, down: f32) -> Target {
             .landmarks
             .map(|points| points.map(|p| Point { x: p.x + across, y: p.y + down })),
         ignore: face.ignore,
+        bare: face.bare,
     }
 }
 
@@ -100,6 +105,7 @@ fn piece(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
+    drawn: f32,
     random: &mut Random,
 ) -> (Picture, Vec<Target>) {
     let from_empty = !empty.is_empty() && random.chance(EMPTY);
@@ -128,6 +134,7 @@ fn piece(
     let scale = side / region.width();
     let mut faces: Vec<Target> =
         scene.faces.iter().filter_map(|face| place(face, &region, scale, side)).collect();
+    mask(&mut picture, &faces, drawn, random);
     if random.chance(0.5) {
         picture = picture.mirrored();
         faces.iter_mut().for_each(|face| mirror(face, side));
@@ -136,6 +143,23 @@ fn piece(
         augment::photometric(&mut picture, random);
     }
     (picture, faces)
+}
+
+/// Draws masks on this share of the bare faces that are large enough for one. Takes nothing from
+/// `random` where none are wanted.
+fn mask(picture: &mut Picture, faces: &[Target], drawn: f32, random: &mut Random) {
+    if drawn <= 0.0 {
+        return;
+    }
+    let wardrobe = Wardrobe::default();
+    for face in faces.iter().filter(|face| face.bare && !face.ignore) {
+        let Some(landmarks) = face.landmarks else { continue };
+        if face.bounds.width() >= NARROWEST && random.chance(drawn) {
+            let style = wardrobe.draw(random);
+            // A face turned too far away stays as it is.
+            synthesise::draw_on(picture, &face.bounds, &landmarks, &style, random);
+        }
+    }
 }
 
 /// Sources by the square root of their size: many small sources teach more than one large one.
@@ -178,6 +202,7 @@ fn place(face: &Target, region: &Rect, scale: f32, side: f32) -> Option<Target> 
         bounds,
         landmarks,
         ignore: face.ignore || !clear || moved.area().sqrt() < SMALLEST,
+        bare: face.bare,
     })
 }
 
@@ -203,14 +228,15 @@ mod tests {
             }
         }
         let bounds = Rect { x1: 140.0, y1: 80.0, x2: 180.0, y2: 120.0 };
-        let face = Target { bounds, landmarks: Some([bounds.center(); 5]), ignore: false };
+        let face =
+            Target { bounds, landmarks: Some([bounds.center(); 5]), ignore: false, bare: true };
         let scenes = vec![Scene { picture, faces: vec![face] }];
         let sources = [Scenes { name: "drawn".into(), scenes }];
         let mut random = Random::new(5);
         for _ in 0..50 {
             let mosaic = random.chance(0.5);
             let shape = Shape { side: 192, batch: 1, faces: (20.0, 60.0), mosaic };
-            let (picture, faces) = sample(&sources, &[], shape, &mut random);
+            let (picture, faces) = sample(&sources, &[], shape, 0.0, &mut random);
             for face in faces.iter().filter(|face| !face.ignore) {
                 let p = face.bounds.center();
                 let middle = picture.get(p.x as i64, p.y as i64).unwrap_or_default();
