@@ -216,6 +216,7 @@ fn mirror(target: &mut Target, side: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::clip::align::{FRONTAL, Similarity};
     use crate::train::detector::scene::Scene;
 
     #[test]
@@ -246,5 +247,38 @@ mod tests {
                 assert!((landmark.x - p.x).abs() < visible && (landmark.y - p.y).abs() < visible);
             }
         }
+    }
+
+    /// A frontal face without features, 40 px between the eyes.
+    fn plain_face(bare: bool) -> (Picture, Target) {
+        let mut picture = Picture::new(160, 160);
+        picture.pixels_mut().chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&[190, 150, 130]));
+        let place = Similarity::new(Point { x: 80.0, y: 60.0 }, 40.0, 0.0);
+        let landmarks = Some(FRONTAL.map(|p| place.apply(p)));
+        let bounds = Rect { x1: 35.0, y1: 20.0, x2: 125.0, y2: 130.0 };
+        (picture, Target { bounds, landmarks, ignore: false, bare })
+    }
+
+    #[test]
+    fn masks_are_drawn_on_the_wanted_share_of_bare_faces_and_on_no_masked_one() {
+        let changed = |bare: bool, drawn: f32| {
+            let (before, face) = plain_face(bare);
+            let differs = |seed: u64| {
+                let mut after = before.clone();
+                mask(&mut after, std::slice::from_ref(&face), drawn, &mut Random::new(seed));
+                after != before
+            };
+            (0..20).filter(|seed| differs(*seed)).count()
+        };
+        assert_eq!((changed(true, 1.0), changed(false, 1.0), changed(true, 0.0)), (20, 0, 0));
+        assert!((4..17).contains(&changed(true, 0.5)), "{}", changed(true, 0.5));
+    }
+
+    #[test]
+    fn without_drawn_masks_the_random_stream_goes_on_as_before() {
+        let (mut picture, face) = plain_face(true);
+        let mut random = Random::new(8);
+        mask(&mut picture, &[face], 0.0, &mut random);
+        assert_eq!(random.bits(), Random::new(8).bits());
     }
 }

@@ -14,6 +14,7 @@ use super::find::{self, Bare, Finder};
 use super::{Kind, NARROWEST, Wardrobe, Wear, draw_on, steps};
 use crate::picture::{Label, Picture, Rect};
 use crate::train::boxes::{self, Annotation};
+use crate::train::data;
 use crate::train::progress::Meter;
 use crate::train::random::Random;
 use crate::train::sheet::{self, Tile};
@@ -264,7 +265,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn picture(&self, bare: &Bare, finder: Option<&mut Finder>) -> Result<Made> {
-        let picture = match open(&bare.path) {
+        let picture = match data::open(&bare.path) {
             Ok(picture) => picture,
             Err(error) => return Ok(Made::Unreadable(error.to_string())),
         };
@@ -347,12 +348,6 @@ fn tile(picture: &Picture, bounds: &Rect, label: Label, style: &super::Style) ->
         label: Some(label),
         text: text.chars().take(13).collect(),
     }
-}
-
-fn open(path: &Path) -> Result<Picture> {
-    let decoded = image::ImageReader::open(path)?.with_guessed_format()?.decode()?.into_rgb8();
-    let (width, height) = decoded.dimensions();
-    Picture::from_pixels(width, height, decoded.into_raw()).context("of no size")
 }
 
 fn save(picture: &Picture, path: &Path, quality: u8) -> Result<()> {

@@ -83,8 +83,9 @@ mod tests {
 
     fn scene(blur: f32, noise: f32) -> Focus {
         let side = 120_usize;
-        let mut values: Vec<f32> =
-            (0..side * side).map(|i| if i % side / 15 % 2 == 0 { 60.0 } else { 180.0 }).collect();
+        let mut values: Vec<f32> = (0..side * side)
+            .map(|i| if (i % side / 15).is_multiple_of(2) { 60.0 } else { 180.0 })
+            .collect();
         if blur > 0.0 {
             values = gaussian(&values, side, side, blur);
         }

@@ -153,6 +153,8 @@ fn heights(curve: &[Point], x: f32) -> (f32, f32) {
 /// How light a surface with this normal looks: mostly light from all sides, some from one.
 fn form(normal: [f32; 3], light: [f32; 3]) -> f32 {
     let length = normal.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-6);
+    // Of a surface that is seen from behind, the back is lit.
+    let length = if normal[2] < 0.0 { -length } else { length };
     let facing: f32 = normal.iter().zip(light).map(|(n, l)| n / length * l).sum();
     0.56 + 0.5 * facing.max(0.0)
 }

@@ -39,6 +39,9 @@ pub const NARROWEST: f32 = 18.0;
 const CUP: f32 = 0.13;
 /// How much of the light is lost where a mask touches the face.
 const SHADOW: f32 = 0.34;
+/// Least area of a mask that must lie within the picture, in squared eye distances: half of what
+/// the smallest shows.
+const SHOWN: f32 = 0.25;
 /// Blur that sampling itself gives to an edge, pixels.
 const SAMPLED: f32 = 0.3;
 
@@ -52,7 +55,7 @@ pub fn share(text: &str) -> Result<f32, String> {
 
 /// The picture with a mask of `style` on the face in `bounds`, and what that is called. `None`
 /// where the landmarks (as in `picture::Face`) are no face, do not lie in the box, are too near
-/// to each other or turned too far away.
+/// to each other or turned too far away, and where the mask would lie outside the picture.
 pub fn draw(
     picture: &Picture,
     bounds: &Rect,
@@ -112,7 +115,8 @@ impl Painted {
         let mut layer = Layer::clear(region.width, region.height);
         straps::draw(&straps, style, &mut layer, &region, &light, picture);
         mesh.paint(&mut layer, &region, &light, style.wear == Wear::Ear);
-        Some(Self { layer, region, head, focus })
+        let shown: f32 = layer.pixels().iter().map(|p| p[3]).sum();
+        (shown >= SHOWN * head.scale * head.scale).then_some(Self { layer, region, head, focus })
     }
 
     /// Lays the mask over the picture: its shadow, then itself, as soft and as noisy as the
@@ -163,7 +167,9 @@ fn in_space(mask: &Mask, style: &Style, p: Point) -> [f32; 3] {
     let (top, bottom) = mask.edges(0.0);
     let middle = (top + bottom) / 2.0;
     let (sin, cos) = style.tilt.sin_cos();
-    let (x, y) = (p.x * style.size, (p.y - middle) * style.size);
+    // Lower down the face is narrower, and cloth lies closer to it.
+    let narrow = if matches!(style.wear, Wear::UnderNose | Wear::Chin) { 0.94 } else { 1.0 };
+    let (x, y) = (p.x * style.size * narrow, (p.y - middle) * style.size);
     let x_on = x * cos - y * sin + style.shift[0];
     let y_on = x * sin + y * cos + middle + style.shift[1];
     let stiff = if matches!(style.cloth, Cloth::Cup(..)) { CUP } else { 0.0 };

@@ -206,19 +206,15 @@ fn landmarks_that_are_no_face_or_belong_to_another_box_get_no_mask() {
 #[test]
 fn a_face_at_the_edge_of_the_picture_is_drawn_on_as_far_as_it_is_there() {
     let style = &styles(Wear::Right)[0];
-    let landmarks = posed(Point { x: 4.0, y: 225.0 }, SCALE, 0.0, 0.0);
-    let bounds = Rect { x1: -60.0, y1: 170.0, x2: 70.0, y2: 330.0 };
     let mut random = Random::new(1);
-    let _ = draw(&plain(SKIN), &bounds, &landmarks, style, &mut random);
-    let (drawn, _) = draw(
-        &plain(SKIN),
-        &bounds,
-        &landmarks.map(|p| Point { y: p.y - 40.0, ..p }),
-        style,
-        &mut random,
-    )
-    .unwrap();
+    let mut at = |y: f32| {
+        let landmarks = posed(Point { x: 4.0, y }, SCALE, 0.0, 0.0);
+        let bounds = Rect { x1: -60.0, y1: y - 50.0, x2: 70.0, y2: y + 110.0 };
+        draw(&plain(SKIN), &bounds, &landmarks, style, &mut random)
+    };
+    let (drawn, _) = at(185.0).unwrap();
     assert!(drawn != plain(SKIN));
+    assert!(at(228.0).is_none(), "the mask is below the picture");
 }
 
 fn asset(name: &str) -> PathBuf {
