@@ -1,7 +1,7 @@
 //! The companion: trains the models off the device.
 
 use clap::{Parser, Subcommand};
-use maskgate::train::{classifier, clip, detector, evaluate, label};
+use maskgate::train::{classifier, clip, detector, evaluate, label, synthesise};
 
 /// A network's tensors come and go by the gigabyte; glibc gives each back to the kernel at once,
 /// which nearly doubles the time of a step.
@@ -28,6 +28,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Make the demo clip from composed faces
     Clip(clip::Args),
+    /// Draw masks on bare faces, to train on
+    Synthesise(synthesise::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -38,5 +40,6 @@ fn main() -> anyhow::Result<()> {
         Command::Classifier(args) => classifier::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Clip(args) => clip::run(&args),
+        Command::Synthesise(args) => synthesise::run(&args),
     }
 }

@@ -152,6 +152,44 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
     Ok(Boxes { images, skipped })
 }
 
+/// The first line of a CSV with everything [`read`] takes, and columns of the writer's own.
+pub fn header(own: &[&str]) -> csv::Result<String> {
+    let before = ["image", "xmin", "ymin", "xmax", "ymax", "label", "ignore"];
+    line(before.iter().chain(own).chain(&LANDMARK_COLUMNS))
+}
+
+/// The line for one face of a picture, with the writer's own columns as in [`header`].
+pub fn row(image: &str, face: &Annotation, own: &[&str]) -> csv::Result<String> {
+    let number = |value: f32| format!("{value:.1}");
+    let mut fields = vec![image.to_owned()];
+    fields.extend(<[f32; 4]>::from(face.bounds).map(number));
+    fields.push(face.label.map_or("", Label::name).to_owned());
+    fields.push(u8::from(face.ignore).to_string());
+    fields.extend(own.iter().map(|&field| field.to_owned()));
+    let landmarks = fields.len();
+    fields.extend(face.landmarks.iter().flatten().flat_map(|p| [number(p.x), number(p.y)]));
+    fields.resize(landmarks + LANDMARK_COLUMNS.len(), String::new());
+    line(&fields)
+}
+
+/// The line for a picture that is known to hold no face.
+pub fn empty_row(image: &str) -> csv::Result<String> {
+    line([image, "", "", "", ""])
+}
+
+fn line<I, F>(fields: I) -> csv::Result<String>
+where
+    I: IntoIterator<Item = F>,
+    F: AsRef<[u8]>,
+{
+    let mut bytes = Vec::new();
+    let mut writer = csv::Writer::from_writer(&mut bytes);
+    writer.write_record(fields)?;
+    writer.flush()?;
+    drop(writer);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 struct Columns {
     image: usize,
     edges: [usize; 4],
@@ -261,6 +299,35 @@ mod tests {
         let faces = &boxes.images[0].faces;
         assert_eq!(faces.len(), 2);
         assert_eq!(faces[1].bounds.x2, 100.0, "a box is cut to the picture");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_whatever_the_pictures_are_called() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names = ["plain.png", "two, \"three\" & four.png"];
+        for name in names {
+            image::RgbImage::new(100, 80).save(folder.path().join(name)).expect("room");
+        }
+        let face = Annotation {
+            bounds: Rect { x1: 10.0, y1: 12.5, x2: 40.0, y2: 50.0 },
+            label: Some(Label::WithMask),
+            ignore: false,
+            landmarks: Some([Point { x: 12.5, y: 20.0 }; 5]),
+        };
+        let unclear = Annotation { label: None, ignore: true, landmarks: None, ..face.clone() };
+        let lines = [
+            header(&["score"]),
+            empty_row(names[0]),
+            row(names[1], &face, &["0.9"]),
+            row(names[1], &unclear, &["0.2"]),
+        ];
+        let text: String = lines.map(|line| line.expect("room")).concat();
+        let csv = folder.path().join("faces.csv");
+        std::fs::write(&csv, text).expect("room");
+        let read = read_in(&csv, folder.path()).expect("it can be read");
+        assert_eq!(read.skipped, [""; 0]);
+        assert_eq!(read.images[0].faces, []);
+        assert_eq!(read.images[1].faces, [face, unclear]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::onnx::OnnxError;
 use super::parameters;
 use super::progress::Meter;
 use super::report::{Report, write_pages};
+use super::synthesise;
 use crate::picture::{Label, Probabilities};
 use crate::vision::model::ModelFile;
 use crate::vision::{Classifier, VisionError, crop};
@@ -55,6 +56,9 @@ pub struct Args {
     /// Side of the input in pixels, a multiple of 32.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(32..=512))]
     pub input: u32,
+    /// How often a bare face with known landmarks gets a drawn mask, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
+    pub drawn: f32,
     #[arg(long, default_value_t = 8)]
     pub epochs: usize,
     #[arg(long, default_value_t = 32)]
@@ -114,7 +118,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let network = MobileNetConfig::new(options.width).init(&device);
     let network = mobilenet::import(network, &options.weights)?;
 
-    let crops = crops(&options.data, options.input, Sides::Train)?;
+    let crops = crops(&options.data, options.input, Sides::Train, options.drawn)?;
     for label in Label::ALL {
         let count = crops.train.iter().filter(|cut| cut.label == label).count();
         eprintln!("{label}: {count} faces to learn from");
@@ -134,7 +138,11 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
         free_epochs: options.epochs.div_ceil(2),
         seed: options.data.seed,
     };
-    let settings = settings(options, &fit, &crops);
+    let mut settings = settings(options, &fit, &crops);
+    if options.drawn > 0.0 {
+        // Named only where it is used, so that trainings begun without it can be taken up.
+        settings["drawn"] = decimal(options.drawn).into();
+    }
     let checkpoint = Checkpoint::new(&options.checkpoint);
     let start = if options.resume {
         checkpoint.load(network, fit.optimiser(), &settings)?
@@ -253,7 +261,7 @@ pub fn judge(path: &Path, options: &DataArgs, all: bool) -> Result<Judged, Class
     let file = ModelFile::open(path, "", ("no classifier", &[]))?;
     let side = Classifier::from_file(&file)?.size();
     let sides = if all { Sides::JudgeAll } else { Sides::Judge };
-    let crops = crops(options, side, sides)?.validation;
+    let crops = crops(options, side, sides, 0.0)?.validation;
     let answers = ask(&file, crops.iter())?;
     Ok(Judged { report: Report::of(&crops, &answers, &sources(options)), crops, answers })
 }
@@ -263,13 +271,14 @@ fn sources(options: &DataArgs) -> Vec<String> {
     options.data.iter().map(|origin| name(origin).unwrap_or_default()).collect()
 }
 
-fn crops(options: &DataArgs, input: u32, sides: Sides) -> Result<Crops, DataError> {
+fn crops(options: &DataArgs, input: u32, sides: Sides, drawn: f32) -> Result<Crops, DataError> {
     let (samples, mut skipped) = data::read(&options.data)?;
     let mut pictures: Vec<&PathBuf> = samples.iter().map(|sample| &sample.path).collect();
     pictures.sort();
     pictures.dedup();
     let meter = Meter::new("picture", pictures.len() as u64);
-    let cutting = Cutting { seed: options.seed, input, sides, detector: options.detector.clone() };
+    let detector = options.detector.clone();
+    let cutting = Cutting { seed: options.seed, input, sides, detector, drawn };
     let crops = data::cut(samples, &cutting, &|| meter.step(""))?;
     meter.finish();
     skipped.extend(crops.skipped.iter().cloned());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::boxes::{self, AnnotatedImage, Annotation, LANDMARK_COLUMNS};
+use super::boxes::{self, AnnotatedImage, Annotation};
 use crate::config;
 use crate::picture::{Face, Picture, Point};
 use crate::vision::model::ModelFile;
@@ -61,9 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     ensure!(!images.is_empty(), "{}: no pictures", args.images.display());
 
-    let mut csv = csv::WriterBuilder::new().from_writer(Vec::new());
-    let columns = ["image", "xmin", "ymin", "xmax", "ymax", "label", "ignore", "score"];
-    csv.write_record(columns.iter().chain(&LANDMARK_COLUMNS))?;
+    let mut csv = boxes::header(&["score"])?;
     let (mut faces, mut ignored, mut failed) = (0, 0, 0);
     for (index, image) in images.iter().enumerate() {
         let picture = match image::open(&image.path) {
@@ -92,7 +90,7 @@ pub fn run(args: &Args) -> Result<()> {
             );
         }
     }
-    fs::write(&args.out, csv.into_inner()?)
+    fs::write(&args.out, csv)
         .with_context(|| format!("{}: cannot be written", args.out.display()))?;
     println!(
         "{}: {} pictures, {faces} faces, {ignored} ignored regions, {failed} unreadable",
@@ -225,63 +223,12 @@ fn marked(image: &AnnotatedImage, face: &Face) -> Option<[Point; 5]> {
     image.faces.iter().filter_map(|known| known.landmarks).find(|points| points.iter().all(within))
 }
 
-fn write_rows(
-    csv: &mut csv::Writer<Vec<u8>>,
-    name: &str,
-    rows: &[(Annotation, f32)],
-) -> csv::Result<()> {
-    let width = 7 + LANDMARK_COLUMNS.len();
+fn write_rows(csv: &mut String, name: &str, rows: &[(Annotation, f32)]) -> csv::Result<()> {
     if rows.is_empty() {
-        // The picture still counts: it is known to hold no face.
-        csv.write_record([name].into_iter().chain(std::iter::repeat_n("", width)))?;
+        csv.push_str(&boxes::empty_row(name)?);
     }
     for (row, score) in rows {
-        let mut fields: Vec<String> =
-            <[f32; 4]>::from(row.bounds).iter().map(|edge| format!("{edge:.1}")).collect();
-        fields.push(row.label.map_or("", |label| label.name()).to_owned());
-        fields.push(u8::from(row.ignore).to_string());
-        fields.push(format!("{score:.3}"));
-        for p in row.landmarks.iter().flatten() {
-            fields.extend([format!("{:.1}", p.x), format!("{:.1}", p.y)]);
-        }
-        fields.resize(width, String::new());
-        csv.write_record([name].into_iter().chain(fields.iter().map(String::as_str)))?;
+        csv.push_str(&boxes::row(name, row, &[&format!("{score:.3}")])?);
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::picture::{Label, Rect};
-
-    #[test]
-    fn what_is_written_is_read_again_whatever_the_pictures_are_called() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let names = ["plain.png", "two, \"three\" & four.png"];
-        for name in names {
-            image::RgbImage::new(100, 80).save(folder.path().join(name)).expect("room");
-        }
-        let point = Point { x: 12.5, y: 20.0 };
-        let face = Annotation {
-            bounds: Rect { x1: 10.0, y1: 12.5, x2: 40.0, y2: 50.0 },
-            label: Some(Label::WithMask),
-            ignore: false,
-            landmarks: Some([point; 5]),
-        };
-        let unclear = Annotation { label: None, ignore: true, landmarks: None, ..face.clone() };
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let columns = ["image", "xmin", "ymin", "xmax", "ymax", "label", "ignore", "score"];
-        writer.write_record(columns.iter().chain(&LANDMARK_COLUMNS)).expect("room");
-        write_rows(&mut writer, names[0], &[]).expect("room");
-        let rows = [(face.clone(), 0.9), (unclear.clone(), 0.2)];
-        write_rows(&mut writer, names[1], &rows).expect("room");
-        let csv = folder.path().join("faces.csv");
-        fs::write(&csv, writer.into_inner().expect("room")).expect("room");
-
-        let read = boxes::read_in(&csv, folder.path()).expect("it can be read");
-        assert_eq!(read.skipped, [""; 0]);
-        assert_eq!(read.images[0].faces, []);
-        assert_eq!(read.images[1].faces, [face, unclear]);
-    }
 }

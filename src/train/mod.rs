@@ -19,3 +19,4 @@ pub mod progress;
 pub mod random;
 pub mod report;
 pub mod sheet;
+pub mod synthesise;

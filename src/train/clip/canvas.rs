@@ -209,6 +209,11 @@ impl Layer {
         }
     }
 
+    /// All pixels, rows from the top, colours premultiplied.
+    pub fn pixels(&self) -> &[Paint] {
+        &self.pixels
+    }
+
     /// What shows over black.
     pub fn picture(&self) -> Picture {
         let mut picture = Picture::new(self.width as u32, self.height as u32);

@@ -7,9 +7,9 @@
 //! still finds it as it finds a face. Never: a single person's picture in the output.
 
 pub mod align;
-mod canvas;
+pub(crate) mod canvas;
 mod command;
-mod compose;
+pub(crate) mod compose;
 mod faces;
 mod film;
 mod head;

@@ -105,10 +105,7 @@ impl Actor {
             opacity: (done * 3.0).min(1.0),
             ..Style::new(cloth, wear)
         };
-        let label = match wear {
-            Wear::Right => Label::WithMask,
-            Wear::UnderNose => Label::IncorrectMask,
-        };
+        let label = wear.label();
         (Some(style), (done >= 1.0).then_some(label))
     }
 }

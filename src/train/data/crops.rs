@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::finder::Finder;
-use super::{DataError, Fingerprint, MIN_WIDTH, Sample, Side, Split, split};
+use super::{Bare, DataError, Fingerprint, MIN_WIDTH, Sample, Side, Split, split};
 use crate::picture::{Label, Picture};
 use crate::vision::crop;
 
@@ -25,6 +25,8 @@ pub struct Cut {
     pub width: f32,
     /// The picture it was cut from.
     pub path: PathBuf,
+    /// Where a mask may be drawn on it while training.
+    pub bare: Option<Bare>,
 }
 
 /// All faces in memory, on their sides.
@@ -60,6 +62,8 @@ pub struct Cutting {
     pub sides: Sides,
     /// A face detector for pictures without boxes; see `FOLDER_SHARE` for the way without.
     pub detector: Option<PathBuf>,
+    /// How often a bare face with known landmarks gets a drawn mask while training, 0 to 1.
+    pub drawn: f32,
 }
 
 /// Reads every picture once, splits, and cuts. `progress` is called for each picture read.
@@ -103,10 +107,10 @@ pub fn cut(
     let mut crops = Crops { train: vec![], validation: vec![], groups, skipped };
     for ((sample, both), side) in samples.into_iter().zip(cuts).zip(sides) {
         let (label, origin, path) = (sample.label, sample.origin, sample.path);
-        let ready = |picture| Cut { picture, label, origin, width: both.width, path };
+        let ready = |picture, bare| Cut { picture, label, origin, width: both.width, path, bare };
         match side {
-            Side::Validation => crops.validation.push(ready(both.exact)),
-            Side::Train => crops.train.extend(both.wide.map(ready)),
+            Side::Validation => crops.validation.push(ready(both.exact, None)),
+            Side::Train => crops.train.extend(both.wide.map(|wide| ready(wide, both.bare))),
         }
     }
     Ok(crops)
@@ -116,6 +120,7 @@ pub fn cut(
 struct Both {
     exact: Picture,
     wide: Option<Picture>,
+    bare: Option<Bare>,
     width: f32,
 }
 
@@ -143,15 +148,22 @@ fn one_picture(
     };
     made.fingerprint = Some(Fingerprint::of(&picture));
     for face in faces {
+        let known = face.bounds.map(|bounds| (bounds, face.landmarks));
         let found = || finder.as_mut().map(|finder| finder.find(&picture));
-        let Some(bounds) = face.bounds.or_else(found) else { continue };
+        let Some((bounds, landmarks)) = known.or_else(found) else { continue };
         if bounds.width() < MIN_WIDTH {
             made.skipped.push(format!("{}: a face under {MIN_WIDTH} px", made.path.display()));
             continue;
         }
         let cut = |margin, side| crop::cut(&picture, &crop::region(&bounds, margin), side);
         let cache = (cutting.input * 3).div_ceil(2);
+        let drawable = cutting.drawn > 0.0 && face.label == Label::WithoutMask;
+        let bare = landmarks.filter(|_| drawable).map(|landmarks| {
+            let region = crop::region(&bounds, CACHE_MARGIN);
+            Bare::in_crop(&bounds, &landmarks, &region, cache, cutting.drawn)
+        });
         let both = Both {
+            bare,
             exact: cut(crop::MARGIN, cutting.input),
             wide: (cutting.sides == Sides::Train).then(|| cut(CACHE_MARGIN, cache)),
             width: bounds.width(),
@@ -161,7 +173,8 @@ fn one_picture(
     made
 }
 
-fn open(path: &Path) -> Result<Picture, image::ImageError> {
+/// Decodes a picture by what is in the file, not by its name.
+pub fn open(path: &Path) -> Result<Picture, image::ImageError> {
     let decoded = image::ImageReader::open(path)?.with_guessed_format()?.decode()?.into_rgb8();
     let (width, height) = decoded.dimensions();
     // The decoder's buffer always has this length.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config;
-use crate::picture::{Picture, Rect};
+use crate::picture::{Picture, Point, Rect};
 use crate::vision::model::ModelFile;
 use crate::vision::{Detector, VisionError, crop};
 
@@ -39,26 +39,31 @@ impl Finder {
         Ok(Self { detector: Some(Detector::from_file(file, &config)?) })
     }
 
-    /// The largest face found, else the assumed one.
-    pub fn find(&mut self, picture: &Picture) -> Rect {
-        self.detected(picture).unwrap_or_else(|| assumed(picture))
+    /// The largest face found, with its landmarks if the detector finds such, else the assumed
+    /// one.
+    pub fn find(&mut self, picture: &Picture) -> (Rect, Option<[Point; 5]>) {
+        self.detected(picture).unwrap_or_else(|| (assumed(picture), None))
     }
 
-    fn detected(&mut self, picture: &Picture) -> Option<Rect> {
+    fn detected(&mut self, picture: &Picture) -> Option<(Rect, Option<[Point; 5]>)> {
         let (x2, y2) = (picture.width() as f32, picture.height() as f32);
         let region = crop::region(&Rect { x1: 0.0, y1: 0.0, x2, y2 }, ROOM);
         let square = crop::cut(picture, &region, SIDE);
         // A detector that ran once on a square of this size runs on every other.
-        let faces = self.detector.as_mut()?.detect(&square).ok()?;
+        let detector = self.detector.as_mut()?;
+        let faces = detector.detect(&square).ok()?;
         let largest = faces.iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()))?;
         let scale = region.width() / SIDE as f32;
         let found = largest.bounds.scaled(scale, scale);
-        Some(Rect {
+        let bounds = Rect {
             x1: found.x1 + region.x1,
             y1: found.y1 + region.y1,
             x2: found.x2 + region.x1,
             y2: found.y2 + region.y1,
-        })
+        };
+        let moved = |p: Point| Point { x: p.x * scale + region.x1, y: p.y * scale + region.y1 };
+        let finds = detector.family().finds_landmarks();
+        Some((bounds, finds.then(|| largest.landmarks.map(moved))))
     }
 }
 

@@ -69,9 +69,14 @@ impl Loader {
                 let mut made = Batch { inputs: vec![0.0; plane * batch], labels: vec![] };
                 for (index, planes) in indices.iter().zip(made.inputs.chunks_exact_mut(plane)) {
                     let mut stream = random.stream(*index as u64);
-                    let view = views.draw(&crops[*index].picture, &mut stream);
+                    let cut = &crops[*index];
+                    let bare = cut.bare.as_ref();
+                    let drawn = bare.and_then(|bare| bare.dress(&cut.picture, &mut stream));
+                    let (picture, label) =
+                        drawn.as_ref().map_or((&cut.picture, cut.label), |(p, label)| (p, *label));
+                    let view = views.draw(picture, &mut stream);
                     crop::to_input(&view, planes);
-                    made.labels.push(crops[*index].label);
+                    made.labels.push(label);
                 }
                 // The other side is gone when the training was stopped.
                 if sender.send(made).is_err() {

@@ -1,6 +1,7 @@
 //! Faces to learn from: where they come from, which side of the split they are on, their crops.
 //! Nothing here knows a network. Pictures stay in memory and are never copied elsewhere.
 
+mod bare;
 mod crops;
 mod finder;
 mod hash;
@@ -12,7 +13,8 @@ pub(crate) mod tests;
 
 use std::path::PathBuf;
 
-pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut};
+pub use bare::Bare;
+pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut, open};
 pub use finder::FOLDER_SHARE;
 pub use hash::Fingerprint;
 pub use loader::{Batch, Loader, Views};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::DataError;
-use crate::picture::{Label, Rect};
+use crate::picture::{Label, Point, Rect};
 use crate::train::boxes;
 
 /// Narrower boxes teach nothing about masks: at 18 px a mask is some eight pixels wide.
@@ -40,6 +40,8 @@ pub struct Sample {
     pub path: PathBuf,
     /// `None`: a folder's picture, whose face is yet to be found.
     pub bounds: Option<Rect>,
+    /// In pixels of the stored picture, where somebody marked them.
+    pub landmarks: Option<[Point; 5]>,
     pub label: Label,
     /// Index of its origin in the order given.
     pub origin: usize,
@@ -79,7 +81,8 @@ fn read_folders(path: &Path, origin: usize, samples: &mut Vec<Sample>) -> Result
             }
         }
         files.sort();
-        let sample = |path| Sample { path, bounds: None, label, origin, person: None };
+        let sample =
+            |path| Sample { path, bounds: None, landmarks: None, label, origin, person: None };
         samples.extend(files.into_iter().map(sample));
     }
     if samples.len() == before {
@@ -108,6 +111,7 @@ fn read_boxes(
             samples.push(Sample {
                 path: image.path.clone(),
                 bounds: Some(face.bounds),
+                landmarks: face.landmarks,
                 label,
                 origin: index,
                 person: person(&image.path),

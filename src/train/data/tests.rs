@@ -3,10 +3,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Cutting, DataError, Fingerprint, Loader, Origin, Sample, Side, Sides, Views, cut, read, split,
+    Bare, Cut, Cutting, DataError, Fingerprint, Loader, Origin, Sample, Side, Sides, Views, cut,
+    read, split,
 };
-use crate::picture::{Label, Picture};
+use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::augment::{Geometry, warp};
+use crate::train::clip::align::{FRONTAL, Similarity};
 use crate::train::random::Random;
 
 /// Smooth light and dark spots, different for each seed: what pictures look like from afar.
@@ -70,7 +72,7 @@ fn samples_with_copies() -> (Vec<Sample>, HashMap<PathBuf, Fingerprint>) {
         let original = if number % 3 == 2 { number - 1 } else { number };
         prints.insert(path.clone(), Fingerprint::of(&scene(original, 64, 64)));
         let label = if original % 4 == 0 { Label::WithoutMask } else { Label::WithMask };
-        samples.push(Sample { path, bounds: None, label, origin, person: None });
+        samples.push(Sample { path, bounds: None, landmarks: None, label, origin, person: None });
     }
     (samples, prints)
 }
@@ -116,7 +118,7 @@ fn pictures_of_one_person_stay_on_one_side() {
         prints.insert(path.clone(), Fingerprint::of(&scene(number, 64, 64)));
         let person = Some(format!("person {}", number / 3));
         let label = Label::WithoutMask;
-        samples.push(Sample { path, bounds: None, label, origin: 0, person });
+        samples.push(Sample { path, bounds: None, landmarks: None, label, origin: 0, person });
     }
     let sides = split(&samples, &prints, 1).sides;
     assert!(sides.chunks(3).all(|person| person[0] == person[1] && person[1] == person[2]));
@@ -165,7 +167,7 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
     std::fs::write(root.path().join("with_mask/9.jpg"), "no picture").unwrap();
     let origin = root.path().to_str().unwrap().parse().unwrap();
     let (samples, _) = read(&[origin]).unwrap();
-    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
+    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None, drawn: 0.0 };
     let crops = cut(samples, &cutting, &|| ()).unwrap();
     assert_eq!(crops.train.len() + crops.validation.len(), 9);
     assert_eq!(crops.skipped.len(), 1);
@@ -178,7 +180,7 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
 fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     let root = toy_folder(4);
     let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()]).unwrap();
-    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
+    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None, drawn: 0.0 };
     let crops = Arc::new(cut(samples, &cutting, &|| ()).unwrap().train);
     let views = Views { side: 32, geometry: Geometry::default(), cover: 0.5 };
     let epoch = |number| -> Vec<Vec<f32>> {
@@ -189,4 +191,42 @@ fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     assert_eq!(first.len(), crops.len() / 2);
     assert_eq!(first, epoch(0));
     assert_ne!(first, epoch(1));
+}
+
+/// Crops of a plain bare face, 40 px between the eyes, that gets drawn masks with this share.
+fn bare_crops(share: f32) -> Arc<Vec<Cut>> {
+    let mut picture = Picture::new(192, 192);
+    picture.pixels_mut().chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&[190, 150, 130]));
+    let place = Similarity::new(Point { x: 480.0, y: 470.0 }, 40.0, 0.0);
+    let landmarks = FRONTAL.map(|p| place.apply(p));
+    let bounds = Rect { x1: 432.0, y1: 436.0, x2: 528.0, y2: 540.0 };
+    // The crop shows the part of its picture from 384, 392.
+    let region = Rect { x1: 384.0, y1: 392.0, x2: 576.0, y2: 584.0 };
+    let bare = (share > 0.0).then(|| Bare::in_crop(&bounds, &landmarks, &region, 192, share));
+    let cut = Cut {
+        picture,
+        label: Label::WithoutMask,
+        origin: 0,
+        width: 96.0,
+        path: "plain.png".into(),
+        bare,
+    };
+    Arc::new(vec![cut; 60])
+}
+
+#[test]
+fn masks_drawn_while_training_are_other_ones_each_time_and_labels_follow() {
+    let views = Views { side: 32, geometry: Geometry::default(), cover: 0.0 };
+    let labels = |share, epoch| -> Vec<Label> {
+        let batches = Loader::start(bare_crops(share), views, 20, 7, epoch);
+        batches.flat_map(|batch| batch.labels).collect()
+    };
+    assert!(labels(0.0, 0).iter().all(|label| *label == Label::WithoutMask));
+    let drawn = labels(0.8, 0);
+    for label in Label::ALL {
+        let count = drawn.iter().filter(|other| **other == label).count();
+        assert!(count >= 5, "{count} of 60 are {label}");
+    }
+    assert_eq!(drawn, labels(0.8, 0));
+    assert_ne!(drawn, labels(0.8, 1));
 }

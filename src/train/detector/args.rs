@@ -10,7 +10,7 @@ use super::judge::{self, Judgement};
 use super::{network, pages, scene};
 use crate::config;
 use crate::train::history::History;
-use crate::train::label;
+use crate::train::{label, synthesise};
 use crate::vision::model::ModelFile;
 use crate::vision::{self, Detector};
 
@@ -42,6 +42,10 @@ pub struct Args {
     /// Highest learning rate
     #[arg(long, default_value_t = 8e-4)]
     rate: f64,
+    /// Share of the bare faces with landmarks that get a drawn mask, 0 to 1; a face is bare unless
+    /// its label says otherwise
+    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
+    drawn: f32,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Judge and set down the training every so many steps
@@ -86,11 +90,21 @@ pub fn run(args: &Args) -> Result<()> {
         validation.len(),
         network::multiply_adds(320, 256) as f64 / 1e6
     );
-    let settings = serde_json::json!({
+    let mut settings = serde_json::json!({
         "boxes": args.boxes, "validate": args.validate, "background": args.background,
         "start": args.start, "from": args.from, "steps": args.steps, "rate": args.rate, "seed": args.seed,
     });
-    let fit = Fit { steps: args.steps, rate: args.rate, seed: args.seed, check: args.check };
+    if args.drawn > 0.0 {
+        // Named only where it is used, so that trainings begun without it can be taken up.
+        settings["drawn"] = args.drawn.into();
+    }
+    let fit = Fit {
+        steps: args.steps,
+        rate: args.rate,
+        seed: args.seed,
+        check: args.check,
+        drawn: args.drawn,
+    };
     fit::run(
         &fit,
         training,

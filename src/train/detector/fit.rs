@@ -34,6 +34,8 @@ pub struct Fit {
     pub rate: f64,
     pub seed: u64,
     pub check: usize,
+    /// Share of the bare faces that get a drawn mask.
+    pub drawn: f32,
 }
 
 /// How far a training is when it is judged.
@@ -153,13 +155,13 @@ fn batches(
     empty: Arc<Vec<Scenes>>,
 ) -> Receiver<Made> {
     let (send, receive) = bounded(4);
-    let (steps, seed) = (fit.steps, fit.seed);
+    let (steps, seed, drawn) = (fit.steps, fit.seed, fit.drawn);
     thread::spawn(move || {
         let root = Random::new(seed);
         for step in first..steps + REFIT {
             let shape = SHAPES[step % SHAPES.len()];
             let mut random = root.stream(step as u64);
-            let (input, cells) = samples::batch(&sources, &empty, shape, &mut random);
+            let (input, cells) = samples::batch(&sources, &empty, shape, drawn, &mut random);
             // The training ended early: nobody waits for more.
             if send.send((shape.side, input, cells)).is_err() {
                 return;

@@ -13,7 +13,7 @@ mod pages;
 mod pose;
 mod refit;
 mod samples;
-mod scene;
+pub(crate) mod scene;
 mod targets;
 
 pub use args::{Args, Judging, evaluate, run};

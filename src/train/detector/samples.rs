@@ -6,6 +6,7 @@ use super::targets::{self, Cells, Target};
 use crate::picture::{Face, Picture, Point, Rect};
 use crate::train::augment;
 use crate::train::random::Random;
+use crate::train::synthesise::{self, NARROWEST, Wardrobe};
 use crate::vision::crop;
 
 /// How samples of a batch look.
@@ -41,18 +42,20 @@ const EMPTY: f32 = 0.2;
 /// Part of those, where there are lures, that shows one.
 const LURED: f32 = 0.5;
 
-/// The batch numbered `index`: input values and cells of each sample.
+/// A batch: input values and cells of each sample. Masks are drawn on the share `drawn` of the bare
+/// faces.
 pub fn batch(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
+    drawn: f32,
     random: &mut Random,
 ) -> (Vec<f32>, Vec<Cells>) {
     let area = 3 * shape.side * shape.side;
     let mut input = vec![0.0; shape.batch * area];
     let mut cells = Vec::with_capacity(shape.batch);
     for planes in input.chunks_exact_mut(area) {
-        let (picture, faces) = sample(sources, empty, shape, random);
+        let (picture, faces) = sample(sources, empty, shape, drawn, random);
         crop::to_input(&picture, planes);
         cells.push(targets::assign(&faces, shape.side));
     }
@@ -64,17 +67,18 @@ fn sample(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
+    drawn: f32,
     random: &mut Random,
 ) -> (Picture, Vec<Target>) {
     if !shape.mosaic {
-        return piece(sources, empty, shape, random);
+        return piece(sources, empty, shape, drawn, random);
     }
     let half = shape.side / 2;
     let mut whole = Picture::new(shape.side as u32, shape.side as u32);
     let mut targets = Vec::new();
     for (across, down) in [(0, 0), (half, 0), (0, half), (half, half)] {
         let part = Shape { side: half, ..shape };
-        let (picture, faces) = piece(sources, empty, part, random);
+        let (picture, faces) = piece(sources, empty, part, drawn, random);
         let rows = picture.pixels().chunks_exact(half * 3);
         let places = whole.pixels_mut().chunks_exact_mut(shape.side * 3).skip(down);
         for (place, row) in places.zip(rows) {
@@ -93,6 +97,7 @@ fn moved(face: Target, across: f32, down: f32) -> Target {
             .landmarks
             .map(|points| points.map(|p| Point { x: p.x + across, y: p.y + down })),
         ignore: face.ignore,
+        bare: face.bare,
     }
 }
 
@@ -101,6 +106,7 @@ fn piece(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
+    drawn: f32,
     random: &mut Random,
 ) -> (Picture, Vec<Target>) {
     let from_empty = !empty.is_empty() && random.chance(EMPTY);
@@ -137,6 +143,7 @@ fn piece(
     let scale = side / region.width();
     let mut faces: Vec<Target> =
         scene.faces.iter().filter_map(|face| place(face, &region, scale, side)).collect();
+    mask(&mut picture, &faces, drawn, random);
     if random.chance(0.5) {
         picture = picture.mirrored();
         faces.iter_mut().for_each(|face| mirror(face, side));
@@ -145,6 +152,23 @@ fn piece(
         augment::photometric(&mut picture, random);
     }
     (picture, faces)
+}
+
+/// Draws masks on this share of the bare faces that are large enough for one. Takes nothing from
+/// `random` where none are wanted.
+fn mask(picture: &mut Picture, faces: &[Target], drawn: f32, random: &mut Random) {
+    if drawn <= 0.0 {
+        return;
+    }
+    let wardrobe = Wardrobe::default();
+    for face in faces.iter().filter(|face| face.bare && !face.ignore) {
+        let Some(landmarks) = face.landmarks else { continue };
+        if face.bounds.width() >= NARROWEST && random.chance(drawn) {
+            let style = wardrobe.draw(random);
+            // A face turned too far away stays as it is.
+            synthesise::draw_on(picture, &face.bounds, &landmarks, &style, random);
+        }
+    }
 }
 
 /// Sources by the square root of their size: many small sources teach more than one large one.
@@ -187,6 +211,7 @@ fn place(face: &Target, region: &Rect, scale: f32, side: f32) -> Option<Target> 
         bounds,
         landmarks,
         ignore: face.ignore || !clear || moved.area().sqrt() < SMALLEST,
+        bare: face.bare,
     })
 }
 
@@ -200,6 +225,7 @@ fn mirror(target: &mut Target, side: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::clip::align::{FRONTAL, Similarity};
     use crate::train::detector::scene::{Lure, Scene};
 
     #[test]
@@ -212,14 +238,15 @@ mod tests {
             }
         }
         let bounds = Rect { x1: 140.0, y1: 80.0, x2: 180.0, y2: 120.0 };
-        let face = Target { bounds, landmarks: Some([bounds.center(); 5]), ignore: false };
+        let face =
+            Target { bounds, landmarks: Some([bounds.center(); 5]), ignore: false, bare: true };
         let scenes = vec![Scene { picture, faces: vec![face] }];
         let sources = [Scenes { name: "drawn".into(), scenes, lures: Vec::new() }];
         let mut random = Random::new(5);
         for _ in 0..50 {
             let mosaic = random.chance(0.5);
             let shape = Shape { side: 192, batch: 1, faces: (20.0, 60.0), mosaic };
-            let (picture, faces) = sample(&sources, &[], shape, &mut random);
+            let (picture, faces) = sample(&sources, &[], shape, 0.0, &mut random);
             for face in faces.iter().filter(|face| !face.ignore) {
                 let p = face.bounds.center();
                 let middle = picture.get(p.x as i64, p.y as i64).unwrap_or_default();
@@ -247,10 +274,43 @@ mod tests {
         let mut random = Random::new(7);
         let mut shown = 0;
         for _ in 0..100 {
-            let (picture, faces) = piece(&empty, &[], shape, &mut random);
+            let (picture, faces) = piece(&empty, &[], shape, 0.0, &mut random);
             assert!(faces.is_empty());
             shown += usize::from(picture.pixels().iter().any(|&c| c > 100));
         }
         assert!((40..95).contains(&shown), "{shown} of 100");
+    }
+
+    /// A frontal face without features, 40 px between the eyes.
+    fn plain_face(bare: bool) -> (Picture, Target) {
+        let mut picture = Picture::new(160, 160);
+        picture.pixels_mut().chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&[190, 150, 130]));
+        let place = Similarity::new(Point { x: 80.0, y: 60.0 }, 40.0, 0.0);
+        let landmarks = Some(FRONTAL.map(|p| place.apply(p)));
+        let bounds = Rect { x1: 35.0, y1: 20.0, x2: 125.0, y2: 130.0 };
+        (picture, Target { bounds, landmarks, ignore: false, bare })
+    }
+
+    #[test]
+    fn masks_are_drawn_on_the_wanted_share_of_bare_faces_and_on_no_masked_one() {
+        let changed = |bare: bool, drawn: f32| {
+            let (before, face) = plain_face(bare);
+            let differs = |seed: u64| {
+                let mut after = before.clone();
+                mask(&mut after, std::slice::from_ref(&face), drawn, &mut Random::new(seed));
+                after != before
+            };
+            (0..20).filter(|seed| differs(*seed)).count()
+        };
+        assert_eq!((changed(true, 1.0), changed(false, 1.0), changed(true, 0.0)), (20, 0, 0));
+        assert!((4..17).contains(&changed(true, 0.5)), "{}", changed(true, 0.5));
+    }
+
+    #[test]
+    fn without_drawn_masks_the_random_stream_goes_on_as_before() {
+        let (mut picture, face) = plain_face(true);
+        let mut random = Random::new(8);
+        mask(&mut picture, &[face], 0.0, &mut random);
+        assert_eq!(random.bits(), Random::new(8).bits());
     }
 }

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::targets::Target;
-use crate::picture::{Picture, Point, Rect};
+use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::boxes::{self, AnnotatedImage};
 use crate::vision::crop;
 
@@ -78,6 +78,7 @@ fn scene(image: &AnnotatedImage) -> Option<Scene> {
             .landmarks
             .map(|points| points.map(|p| Point { x: p.x * scale, y: p.y * scale })),
         ignore: face.ignore,
+        bare: face.label.is_none_or(|label| label == Label::WithoutMask),
     });
     Some(Scene { faces: faces.collect(), picture })
 }

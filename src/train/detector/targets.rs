@@ -17,6 +17,8 @@ pub struct Target {
     pub landmarks: Option<[Point; 5]>,
     /// Neither found nor missed: no loss under it.
     pub ignore: bool,
+    /// Nobody said that it wears a mask, so one may be drawn on it.
+    pub bare: bool,
 }
 
 /// What the loss needs for one sample, cell by cell, strides one after another, rows from the top.
@@ -105,7 +107,7 @@ mod tests {
 
     fn target(x: f32, y: f32, width: f32, height: f32) -> Target {
         let bounds = Rect { x1: x, y1: y, x2: x + width, y2: y + height };
-        Target { bounds, landmarks: None, ignore: false }
+        Target { bounds, landmarks: None, ignore: false, bare: false }
     }
 
     proptest! {

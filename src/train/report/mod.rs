@@ -152,7 +152,14 @@ mod tests {
     use crate::picture::Picture;
 
     fn cut(label: Label, width: f32) -> Cut {
-        Cut { picture: Picture::new(8, 8), label, origin: 0, width, path: "a.jpg".into() }
+        Cut {
+            picture: Picture::new(8, 8),
+            label,
+            origin: 0,
+            width,
+            path: "a.jpg".into(),
+            bare: None,
+        }
     }
 
     fn answer(with_mask: f32, without_mask: f32) -> Probabilities {

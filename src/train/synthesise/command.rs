@@ -1,0 +1,359 @@
+//! `maskgate-train synthesise`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+use rayon::prelude::*;
+
+use super::find::{self, Bare, Finder};
+use super::{Kind, NARROWEST, Wardrobe, Wear, draw_on, steps};
+use crate::picture::{Label, Picture, Rect};
+use crate::train::boxes::{self, Annotation};
+use crate::train::data;
+use crate::train::progress::Meter;
+use crate::train::random::Random;
+use crate::train::sheet::{self, Tile};
+use crate::vision::crop;
+
+/// On which pictures to draw which masks.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// Bare faces: a folder of pictures, in which the detector finds them, or boxes with five
+    /// landmarks as `faces.csv` (pictures in `faces/`) or `FOLDER=faces.csv`
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR|CSV")]
+    pub bare: Vec<String>,
+    /// Detector file for folders; the built-in one where none is given
+    #[arg(long, value_name = "FILE")]
+    pub detector: Option<PathBuf>,
+    /// Folder for the pictures, empty or new; the boxes go beside it as `<folder>.csv`
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Only masks of these kinds, evenly
+    #[arg(long, num_args = 1.., value_name = "KIND")]
+    pub kind: Vec<Kind>,
+    /// Only worn in these ways, evenly
+    #[arg(long, num_args = 1.., value_name = "WAY")]
+    pub wear: Vec<Wear>,
+    /// Pictures made from each picture
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub variants: u32,
+    /// The same seed gives the same files
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// JPEG quality, 1 to 100
+    #[arg(long, default_value_t = 92, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: u8,
+    /// Folder for pictures of the five steps of each face
+    #[arg(long, value_name = "DIR")]
+    pub steps: Option<PathBuf>,
+    /// Contact sheet (PNG) of the first 80 faces, to look at
+    #[arg(long, value_name = "FILE")]
+    pub sheet: Option<PathBuf>,
+}
+
+impl Args {
+    /// What was asked for.
+    fn wardrobe(&self) -> Wardrobe {
+        let usual = Wardrobe::default();
+        let even = |count: usize| 1.0 / count as f32;
+        Wardrobe {
+            kinds: match self.kind.len() {
+                0 => usual.kinds,
+                count => self.kind.iter().map(|kind| (*kind, even(count))).collect(),
+            },
+            wears: match self.wear.len() {
+                0 => usual.wears,
+                count => self.wear.iter().map(|wear| (*wear, even(count))).collect(),
+            },
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    pub pictures: usize,
+    /// Faces that got a mask, by label.
+    pub drawn: BTreeMap<Label, usize>,
+    /// Faces in these pictures that got none: too small, turned away, without landmarks, marked
+    /// as masked.
+    pub left: usize,
+    pub unreadable: usize,
+    pub without_face: usize,
+    /// Pictures in which no face could be drawn on.
+    pub unusable: usize,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let summary = synthesise(args)?;
+    let drawn: Vec<String> =
+        summary.drawn.iter().map(|(label, count)| format!("{count} {label}")).collect();
+    println!(
+        "{}: {} pictures, drawn on faces: {}; {} faces left as they were",
+        csv_path(&args.out).display(),
+        summary.pictures,
+        drawn.join(", "),
+        summary.left
+    );
+    println!(
+        "skipped: {} unreadable, {} without a face, {} without a face to draw on",
+        summary.unreadable, summary.without_face, summary.unusable
+    );
+    Ok(())
+}
+
+/// Draws, writes pictures and boxes. What is skipped is named in the log.
+///
+/// # Errors
+/// A source or detector that cannot be read, an output folder with something in it, a file that
+/// cannot be written, and when no face at all could be drawn on.
+pub fn synthesise(args: &Args) -> Result<Summary> {
+    let (bare, skipped) = find::sources(&args.bare)?;
+    skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+    ensure!(!bare.is_empty(), "--bare {}: no pictures", args.bare.join(" "));
+    let model = args.detector.clone().unwrap_or_default();
+    let finder = || Finder::new(&model);
+    // A detector that cannot be loaded is told before anything is written.
+    if bare.iter().any(|bare| bare.marked.is_none()) {
+        finder()?;
+    }
+    prepare(&args.out)?;
+    if let Some(folder) = &args.steps {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot be made", folder.display()))?;
+    }
+    let wardrobe = args.wardrobe();
+    let names = names(&bare);
+    let meter = Meter::new("picture", bare.len() as u64);
+    let made: Vec<Result<Made>> = (0..bare.len())
+        .into_par_iter()
+        .map_init(finder, |finder, index| {
+            let work = Work { args, wardrobe: &wardrobe, name: &names[index], index };
+            let made = work.picture(&bare[index], finder.as_mut().ok());
+            meter.step("");
+            made
+        })
+        .collect();
+    meter.finish();
+
+    let mut summary = Summary { unreadable: skipped.len(), ..Summary::default() };
+    let mut csv = boxes::header(&["kind", "wear"])?;
+    let mut tiles = Vec::new();
+    for (made, bare) in made.into_iter().zip(&bare) {
+        let path = bare.path.display();
+        match made? {
+            Made::Unreadable(reason) => {
+                log::warn!("skipped {path}: {reason}");
+                summary.unreadable += 1;
+            }
+            Made::NoFace => {
+                log::warn!("skipped {path}: no face found");
+                summary.without_face += 1;
+            }
+            Made::Unusable(faces) => {
+                log::warn!(
+                    "skipped {path}: {faces} faces, all too small, turned away, masked, or without landmarks that fit"
+                );
+                summary.unusable += 1;
+            }
+            Made::Pictures(pictures) => {
+                for picture in pictures {
+                    summary.pictures += 1;
+                    csv.push_str(&picture.rows);
+                    summary.left += picture.left;
+                    for label in picture.drawn {
+                        *summary.drawn.entry(label).or_default() += 1;
+                    }
+                    if tiles.len() < sheet::MOST {
+                        tiles.extend(picture.tiles);
+                    }
+                }
+            }
+        }
+    }
+    if summary.pictures == 0 {
+        bail!(
+            "no face to draw on in {} pictures: {} unreadable, {} without a face, {} with faces too small, turned away, masked, or without landmarks that fit",
+            bare.len(),
+            summary.unreadable,
+            summary.without_face,
+            summary.unusable
+        );
+    }
+    let csv_path = csv_path(&args.out);
+    fs::write(&csv_path, csv)
+        .with_context(|| format!("{}: cannot be written", csv_path.display()))?;
+    if let Some(path) = &args.sheet {
+        sheet::write(&tiles, path)?;
+    }
+    Ok(summary)
+}
+
+fn csv_path(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_os_string();
+    name.push(".csv");
+    out.with_file_name(name)
+}
+
+/// Makes the folder; one with something in it is refused, for old pictures would mix with new
+/// boxes.
+fn prepare(out: &Path) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
+    let mut entries =
+        fs::read_dir(out).with_context(|| format!("{}: cannot be read", out.display()))?;
+    ensure!(
+        entries.next().is_none(),
+        "--out {}: there is something in this folder; name an empty or a new one",
+        out.display()
+    );
+    Ok(())
+}
+
+/// What each picture's files start with. `Some_Name_12` keeps its form, so that pictures of one
+/// person stay on one side of a split (`data::source`); of equal names the later get a number.
+fn names(bare: &[Bare]) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let name = |bare: &Bare| {
+        let stem = bare.path.file_stem().unwrap_or_default().to_string_lossy();
+        // Two digits for the variant are to come behind the number, which must stay one.
+        let numbered = stem.rsplit_once('_').is_some_and(|(_, number)| {
+            number.len() <= 7 && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+        });
+        let plain = stem.replace(',', "-");
+        let base = if numbered { plain } else { format!("{plain}_") };
+        let mut name = base.clone();
+        let mut again = 2;
+        while !taken.insert(name.clone()) {
+            name = format!("{again}-{base}");
+            again += 1;
+        }
+        name
+    };
+    bare.iter().map(name).collect()
+}
+
+/// What came of one picture.
+enum Made {
+    Unreadable(String),
+    NoFace,
+    /// So many faces, none to draw on.
+    Unusable(usize),
+    Pictures(Vec<Drawn>),
+}
+
+/// One picture written.
+struct Drawn {
+    rows: String,
+    drawn: Vec<Label>,
+    left: usize,
+    tiles: Vec<Tile>,
+}
+
+/// One picture to be drawn on.
+struct Work<'a> {
+    args: &'a Args,
+    wardrobe: &'a Wardrobe,
+    name: &'a str,
+    index: usize,
+}
+
+impl Work<'_> {
+    fn picture(&self, bare: &Bare, finder: Option<&mut Finder>) -> Result<Made> {
+        let picture = match data::open(&bare.path) {
+            Ok(picture) => picture,
+            Err(error) => return Ok(Made::Unreadable(error.to_string())),
+        };
+        let faces = match (&bare.marked, finder) {
+            (Some(faces), _) => faces.clone(),
+            (None, Some(finder)) => finder.find(&picture)?,
+            (None, None) => vec![],
+        };
+        if faces.iter().all(|face| face.ignore) {
+            return Ok(Made::NoFace);
+        }
+        let root = Random::new(self.args.seed).stream(self.index as u64);
+        let mut drawn = Vec::new();
+        for variant in 0..self.args.variants {
+            let stream = root.stream(u64::from(variant));
+            drawn.extend(self.variant(&picture, &faces, variant, &stream)?);
+        }
+        Ok(if drawn.is_empty() { Made::Unusable(faces.len()) } else { Made::Pictures(drawn) })
+    }
+
+    /// One version of the picture, every face of it drawn on that can be; `None` where none can.
+    fn variant(
+        &self,
+        bare: &Picture,
+        faces: &[Annotation],
+        variant: u32,
+        stream: &Random,
+    ) -> Result<Option<Drawn>> {
+        let file = format!("{}{variant:02}.jpg", self.name);
+        let mut picture = bare.clone();
+        let mut made = Drawn { rows: String::new(), drawn: vec![], left: 0, tiles: vec![] };
+        for (at, face) in faces.iter().enumerate() {
+            let mut random = stream.stream(at as u64);
+            let style = self.wardrobe.draw(&mut random);
+            let open = !face.ignore && face.label.is_none_or(|label| label == Label::WithoutMask);
+            let before = self.args.steps.is_some().then(|| picture.clone());
+            let label =
+                face.landmarks.filter(|_| open && face.bounds.width() >= NARROWEST).and_then(
+                    |points| draw_on(&mut picture, &face.bounds, &points, &style, &mut random),
+                );
+            let mut row = face.clone();
+            let own = match label {
+                Some(label) => {
+                    row.label = Some(label);
+                    made.drawn.push(label);
+                    [style.kind.name(), style.wear.name()]
+                }
+                None => {
+                    row.label = row.label.or(Some(Label::WithoutMask)).filter(|_| !face.ignore);
+                    made.left += usize::from(!face.ignore);
+                    [""; 2]
+                }
+            };
+            let (width, height) = (bare.width() as f32, bare.height() as f32);
+            row.bounds = row.bounds.clamped(width, height);
+            made.rows.push_str(&boxes::row(&file, &row, &own)?);
+            if let (Some(label), Some(points)) = (label, face.landmarks) {
+                made.tiles.push(tile(&picture, &face.bounds, label, &style));
+                if let (Some(folder), Some(before)) = (&self.args.steps, before) {
+                    for (step, shown) in steps::of(&before, &face.bounds, &points, &picture) {
+                        let name = format!("{}{variant:02}-{at}-{step}.jpg", self.name);
+                        save(&shown, &folder.join(name), self.args.quality)?;
+                    }
+                }
+            }
+        }
+        if made.drawn.is_empty() {
+            return Ok(None);
+        }
+        save(&picture, &self.args.out.join(&file), self.args.quality)?;
+        Ok(Some(made))
+    }
+}
+
+fn tile(picture: &Picture, bounds: &Rect, label: Label, style: &super::Style) -> Tile {
+    let mut text = String::new();
+    let _ = write!(text, "{:.6} {}", style.kind.name(), style.wear.name());
+    Tile {
+        picture: crop::cut(picture, &crop::region(bounds, 2.0 * crop::MARGIN), 128),
+        label: Some(label),
+        text: text.chars().take(13).collect(),
+    }
+}
+
+fn save(picture: &Picture, path: &Path, quality: u8) -> Result<()> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, quality)
+        .encode(picture.pixels(), picture.width(), picture.height(), ExtendedColorType::Rgb8)
+        .with_context(|| format!("{}: cannot be encoded", path.display()))?;
+    fs::write(path, bytes).with_context(|| format!("{}: cannot be written", path.display()))
+}
