@@ -4,12 +4,16 @@ use burn::tensor::Device;
 use clap::Parser;
 
 use super::{Args, ClassifierError, judge, train};
+use crate::train::data::DataError;
 use crate::train::data::tests::toy_folder;
 use crate::train::fit::FitError;
+use crate::train::layers::Layout;
 use crate::train::mobilenet::{MobileNetConfig, tests::keras_file};
+use crate::train::network::Freeze;
 use crate::train::parameters;
 
 #[derive(Parser)]
+#[command(args_override_self = true)]
 struct Line {
     #[command(flatten)]
     args: Args,
@@ -32,11 +36,13 @@ fn line(folder: &Path, data: &Path, more: &[&str]) -> Args {
         words.extend([option.to_owned(), value]);
     }
     words.extend(more.iter().map(|word| (*word).to_owned()));
+    // What a test says again counts.
     Line::try_parse_from(words).unwrap().args
 }
 
 fn weights(folder: &Path) {
-    let network = MobileNetConfig::new(0.1).init(&Device::flex());
+    let config = MobileNetConfig { width: 0.1, layout: Layout::Keras, momentum: 0.03 };
+    let network = config.init(&Device::flex());
     keras_file(&parameters::take(&network), &folder.join("weights.npz"));
 }
 
@@ -56,6 +62,8 @@ fn from_pictures_to_a_model_that_the_daemon_loads_and_its_figures() {
     let figures = std::fs::read_to_string(folder.path().join("out/toy.json")).unwrap();
     let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
     assert_eq!(figures["settings"]["margin"][1], 0.35);
+    assert_eq!(figures["settings"]["class_weights"], serde_json::json!([1.0, 1.0, 3.0]));
+    assert_eq!(figures["epoch"]["written"], 2);
     assert_eq!(figures["validation"]["all"]["faces"], report.all.faces);
 
     // Taken up when nothing is left to do, it writes the model again; with other settings not.
@@ -80,6 +88,78 @@ fn numbers_that_cannot_work_are_refused_before_anything_is_read() {
     };
     assert_eq!(refused(|args| args.input = 100), "--input 100 is not a multiple of 32");
     assert_eq!(refused(|args| args.batch = 1), "--batch 1 is not 2 or more");
-    assert_eq!(refused(|args| args.rate = f64::NAN), "--rate NaN is not in 0 to 1");
+    assert_eq!(refused(|args| args.rate = Some(f64::NAN)), "--rate NaN is not in 0 to 1");
+    assert_eq!(refused(|args| args.head_epochs = 2), "--head-epochs 2 is not less than --epochs 2");
+    let warm = refused(|args| args.warm_up = 1);
+    assert!(warm.starts_with("--warm-up 1 is not possible with --schedule one-cycle"), "{warm}");
+    assert_eq!(refused(|args| args.early_stop = Some(0)), "--early-stop 0 is not 1 or more");
+    let random = refused(|args| {
+        args.weights = None;
+        args.freeze = Freeze::All;
+    });
+    assert_eq!(random, "--freeze needs --weights: layers that start at random must learn");
     assert_eq!(refused(|args| args.epochs = 0), "--epochs 0 is not 1 or more");
+}
+
+#[test]
+fn every_option_of_network_and_fitting_ends_in_a_model_that_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    weights(folder.path());
+    let data = toy_folder(8);
+    let all: [&[&str]; 4] = [
+        &["--head", "published", "--optimiser", "sgd", "--schedule", "step", "--freeze", "3"],
+        &["--optimiser", "rmsprop", "--schedule", "cosine", "--warm-up", "1", "--freeze", "all"],
+        &["--optimiser", "adam", "--head-epochs", "1", "--class-weights", "auto", "--keep", "best"],
+        &["--schedule", "constant", "--early-stop", "1", "--label-smoothing", "0"],
+    ];
+    for options in all {
+        let args = line(folder.path(), data.path(), options);
+        let report = train(&args).unwrap();
+        assert_eq!(judge(&args.out, &args.data, false).unwrap().report, report, "{options:?}");
+    }
+    let beyond = train(&line(folder.path(), data.path(), &["--freeze", "17"])).unwrap_err();
+    assert_eq!(beyond.to_string(), "--freeze 17 is not a block of MobileNetV2, 0 to 16");
+}
+
+#[test]
+fn resnet_learns_from_random_weights_and_ends_in_a_model_that_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = toy_folder(5);
+    let mut args = line(folder.path(), data.path(), &["--network", "resnet50", "--epochs", "1"]);
+    args.weights = None;
+    let report = train(&args).unwrap();
+    assert_eq!(judge(&args.out, &args.data, false).unwrap().report, report);
+    let figures = std::fs::read_to_string(folder.path().join("out/toy.json")).unwrap();
+    let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+    assert_eq!(figures["settings"]["network"], "ResNet50 0.1");
+    assert_eq!(figures["settings"]["head"], "published");
+}
+
+#[test]
+fn two_classes_make_a_model_of_two_and_one_or_an_empty_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    weights(folder.path());
+    let data = toy_folder(8);
+    let remove = |label: &str| std::fs::remove_dir_all(data.path().join(label)).unwrap();
+    remove("incorrect_mask");
+    let args = line(folder.path(), data.path(), &["--epochs", "1"]);
+    train(&args).unwrap();
+    let text = std::fs::read(&args.out).unwrap();
+    let labels = b"with_mask,without_mask";
+    assert!(text.windows(labels.len()).any(|part| part == labels));
+
+    std::fs::create_dir(data.path().join("incorrect_mask")).unwrap();
+    let empty = train(&args).unwrap_err().to_string();
+    assert!(
+        empty.ends_with(
+            "incorrect_mask: an empty class folder; put pictures into it or take it away"
+        ),
+        "{empty}"
+    );
+    remove("incorrect_mask");
+    remove("with_mask");
+    match train(&args) {
+        Err(ClassifierError::Data(DataError::OneClass { label: "without_mask" })) => (),
+        other => panic!("{other:?}"),
+    }
 }

@@ -37,6 +37,12 @@ pub enum DataError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}: no folder named with_mask, without_mask or incorrect_mask in it")]
     NoClasses { path: PathBuf },
+    #[error("{path}: an empty class folder; put pictures into it or take it away")]
+    EmptyClass { path: PathBuf },
+    #[error("the data holds faces of {label} alone; a classifier tells two or three classes apart")]
+    OneClass { label: &'static str },
+    #[error("no face is left to judge on; more pictures that differ are needed")]
+    NoValidation,
     #[error(
         "--data {argument:?}: {label:?} is no label; known: with_mask, without_mask, incorrect_mask"
     )]

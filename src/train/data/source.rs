@@ -80,6 +80,9 @@ fn read_folders(path: &Path, origin: usize, samples: &mut Vec<Sample>) -> Result
                 files.push(file);
             }
         }
+        if files.is_empty() {
+            return Err(DataError::EmptyClass { path: folder });
+        }
         files.sort();
         let sample =
             |path| Sample { path, bounds: None, landmarks: None, label, origin, person: None };

@@ -128,8 +128,8 @@ pub fn run(
         }
         if count % fit.check == 0 || count == fit.steps {
             let (averaged, ..) = parameters::put(network.valid(), &average.values);
-            let progress = Progress { settings: settings.clone(), epochs: count };
-            store.save(&network, averaged.clone(), &optimiser, &progress)?;
+            let progress = Progress { settings: settings.clone(), epochs: count, best: None };
+            store.save(&network, averaged.clone(), &optimiser, &progress, None)?;
             if count == fit.steps {
                 break;
             }

@@ -18,6 +18,18 @@ pub struct Progress {
     pub settings: Value,
     /// Epochs done.
     pub epochs: usize,
+    /// The best epoch so far, where that is watched.
+    #[serde(default)]
+    pub best: Option<Mark>,
+}
+
+/// How well an epoch did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Loss on the validation side.
+    pub loss: f64,
 }
 
 /// A folder that holds the last finished epoch.
@@ -31,6 +43,18 @@ pub struct Saved<M> {
     pub average: M,
     pub optimiser: ModuleOptimizer,
     pub epochs: usize,
+    /// The best epoch so far.
+    pub best: Option<Mark>,
+    /// Its averaged network, where that is what will be kept.
+    pub best_network: Option<M>,
+}
+
+impl<M: Clone> Saved<M> {
+    /// A training of `network` at its beginning.
+    pub fn fresh(network: M, optimiser: ModuleOptimizer) -> Self {
+        let average = network.clone();
+        Self { network, average, optimiser, epochs: 0, best: None, best_network: None }
+    }
 }
 
 impl Checkpoint {
@@ -38,40 +62,92 @@ impl Checkpoint {
         Self { folder: folder.to_owned() }
     }
 
-    /// Writes beside the old one and then takes its place, so that a power cut costs an epoch at
-    /// most.
+    /// Writes beside the old one and then takes its place, so that a power cut or a full disk
+    /// costs an epoch at most. `best` is the averaged network of `progress.best`.
+    ///
+    /// # Errors
+    /// What could not be written; the checkpoint before it is whole then.
     pub fn save<M: Module>(
         &self,
         network: &M,
         average: M,
         optimiser: &ModuleOptimizer,
         progress: &Progress,
+        best: Option<M>,
     ) -> Result<(), FitError> {
+        self.recover()?;
         let fresh = self.folder.with_extension("new");
-        let old = self.folder.with_extension("old");
-        let failed = |reason: String| FitError::Checkpoint { path: self.folder.clone(), reason };
-        let io = |error: std::io::Error| failed(error.to_string());
-        for left_over in [&fresh, &old] {
-            if left_over.exists() {
-                fs::remove_dir_all(left_over).map_err(io)?;
-            }
+        let written = self.write(&fresh, network, average, optimiser, progress, best);
+        if written.is_err() {
+            // Half a checkpoint is of no use, and its room may be what is lacking. What went wrong
+            // is told already.
+            let _ = fs::remove_dir_all(&fresh);
         }
-        fs::create_dir_all(&fresh).map_err(io)?;
-        let record = |error: burn::store::RecordError| failed(error.to_string());
+        written.and_then(|()| self.replace(&fresh))
+    }
+
+    fn write<M: Module>(
+        &self,
+        fresh: &Path,
+        network: &M,
+        average: M,
+        optimiser: &ModuleOptimizer,
+        progress: &Progress,
+        best: Option<M>,
+    ) -> Result<(), FitError> {
+        let io = |error: std::io::Error| self.failed(error.to_string());
+        if fresh.exists() {
+            fs::remove_dir_all(fresh).map_err(io)?;
+        }
+        fs::create_dir_all(fresh).map_err(io)?;
+        let record = |error: burn::store::RecordError| self.failed(error.to_string());
         // The snapshot's running statistics include the last batch.
         network.valid().into_record().save(fresh.join("network.bpk")).map_err(record)?;
         average.into_record().save(fresh.join("average.bpk")).map_err(record)?;
+        if let Some(best) = best {
+            best.into_record().save(fresh.join("best.bpk")).map_err(record)?;
+        }
         optimiser.save(fresh.join("optimiser.bpk")).map_err(record)?;
-        let text = serde_json::to_string_pretty(progress).map_err(|e| failed(e.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(progress).map_err(|e| self.failed(e.to_string()))?;
         fs::write(fresh.join("progress.json"), text).map_err(io)?;
+        // On disk before it replaces anything: a full disk may be noticed only here.
+        for file in fs::read_dir(fresh).map_err(io)? {
+            fs::File::open(file.map_err(io)?.path()).and_then(|f| f.sync_all()).map_err(io)?;
+        }
+        fs::File::open(fresh).and_then(|folder| folder.sync_all()).map_err(io)
+    }
+
+    fn replace(&self, fresh: &Path) -> Result<(), FitError> {
+        let old = self.folder.with_extension("old");
+        let io = |error: std::io::Error| self.failed(error.to_string());
+        if old.exists() {
+            fs::remove_dir_all(&old).map_err(io)?;
+        }
         if self.folder.exists() {
             fs::rename(&self.folder, &old).map_err(io)?;
         }
-        fs::rename(&fresh, &self.folder).map_err(io)?;
+        fs::rename(fresh, &self.folder).map_err(io)?;
+        if let Some(parent) = self.folder.parent().filter(|p| !p.as_os_str().is_empty()) {
+            fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(io)?;
+        }
         if old.exists() {
             fs::remove_dir_all(&old).map_err(io)?;
         }
         Ok(())
+    }
+
+    /// After a power cut between the two renames the last checkpoint has the name of the old one.
+    fn recover(&self) -> Result<(), FitError> {
+        let old = self.folder.with_extension("old");
+        if !self.folder.exists() && old.exists() {
+            fs::rename(&old, &self.folder).map_err(|error| self.failed(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, reason: String) -> FitError {
+        FitError::Checkpoint { path: self.folder.clone(), reason }
     }
 
     /// Takes up what was saved; `network` and `optimiser` give the shape.
@@ -84,7 +160,8 @@ impl Checkpoint {
         optimiser: ModuleOptimizer,
         settings: &Value,
     ) -> Result<Saved<M>, FitError> {
-        let failed = |reason: String| FitError::Checkpoint { path: self.folder.clone(), reason };
+        let failed = |reason: String| self.failed(reason);
+        self.recover()?;
         let text = fs::read_to_string(self.folder.join("progress.json"))
             .map_err(|error| failed(format!("nothing to take up: {error}")))?;
         let progress: Progress =
@@ -101,8 +178,16 @@ impl Checkpoint {
             let record = ModuleRecord::load(self.folder.join(name))?;
             onto.try_load_record(record)
         };
+        // Clones share their running statistics, so what is loaded onto one must be parted from the
+        // others before these are loaded; `valid` does that.
+        let apart = |name: &str| load(name, network.clone()).map(|network| network.valid());
+        let kept = self.folder.join("best.bpk").exists();
+        let best_network = kept.then(|| apart("best.bpk")).transpose().map_err(record)?;
+        let average = apart("average.bpk").map_err(record)?;
         Ok(Saved {
-            average: load("average.bpk", network.clone()).map_err(record)?,
+            best: progress.best,
+            best_network,
+            average,
             network: load("network.bpk", network).map_err(record)?,
             optimiser: optimiser.load(self.folder.join("optimiser.bpk")).map_err(record)?,
             epochs: progress.epochs,

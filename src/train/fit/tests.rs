@@ -1,15 +1,19 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
 
-use super::{Checkpoint, Fit, FitError, Loss, Saved, Told, judge};
+use super::{
+    Checkpoint, Fit, FitError, Fitted, Keep, Loss, Mark, OptimiserKind, Saved, Schedule, Step,
+    Watch, balanced, judge,
+};
 use crate::picture::{Label, Picture};
 use crate::train::augment::Geometry;
 use crate::train::data::{Cut, Views};
-use crate::train::mobilenet::{MobileNet, MobileNetConfig};
+use crate::train::layers::Layout;
+use crate::train::network::{Freeze, HeadKind, Kind, Network, NetworkConfig};
 use crate::train::parameters;
 use crate::train::random::Random;
 
@@ -34,19 +38,28 @@ fn toy(epochs: usize) -> Fit {
     Fit {
         epochs,
         batch: 6,
-        rate: 3e-3,
+        optimiser: OptimiserKind::Adamw,
         weight_decay: 0.01,
+        schedule: Schedule::OneCycle,
+        warm_up: 0,
+        rate: 3e-3,
+        head_epochs: 0,
+        fine_rate: 1e-3,
+        freeze: Freeze::None,
         average: 0.8,
-        loss: Loss { smoothing: 0.05, incorrect_weight: 1.0 },
+        loss: Loss { smoothing: 0.05, weights: [1.0; 3] },
+        classes: Label::ALL.to_vec(),
         views: Views { side: 32, geometry, cover: 0.0 },
         free_epochs: 100,
+        keep: Keep::Last,
+        early_stop: None,
         seed: 4,
     }
 }
 
 /// The same random network every time. Without dropout: the device's random numbers are shared by
 /// all tests that run at once.
-fn start(fit: &Fit, device: &Device) -> Saved<MobileNet> {
+fn start(fit: &Fit, device: &Device) -> Saved<Network> {
     let network = config().init(device);
     let mut values = parameters::take(&network);
     let mut random = Random::new(5);
@@ -61,39 +74,56 @@ fn start(fit: &Fit, device: &Device) -> Saved<MobileNet> {
         }
     }
     let network = parameters::put(network, &values).0;
-    Saved { average: network.clone(), network, optimiser: fit.optimiser(), epochs: 0 }
+    Saved::fresh(network, fit.optimiser())
 }
 
-fn config() -> MobileNetConfig {
-    MobileNetConfig { momentum: 0.3, dropout: 0.0, ..MobileNetConfig::new(0.1) }
+fn config() -> NetworkConfig {
+    let config = NetworkConfig::new(Kind::Mobilenetv2, 0.1, Layout::Keras, HeadKind::Single);
+    NetworkConfig { momentum: 0.3, dropout: 0.0, ..config }
 }
 
-/// Runs until `stop` epochs are done, as if switched off there; the loss of each epoch.
-fn run(
-    fit: &Fit,
-    from: Saved<MobileNet>,
-    count: usize,
-    folder: &Path,
-    stop: usize,
-) -> (MobileNet, Vec<f32>) {
+/// Notes what it hears; says of validation what it was given beforehand.
+#[derive(Default)]
+struct Notes {
+    losses: Vec<f32>,
+    /// Validation losses by epoch, from the first.
+    validation: Vec<f64>,
+    kept: Vec<usize>,
+    /// Copies this checkpoint, as a power cut after the epoch would leave it.
+    copy: Option<(usize, PathBuf, PathBuf)>,
+}
+
+impl Watch for Notes {
+    fn step(&mut self, step: Step) {
+        assert!(step.loss.is_finite());
+    }
+
+    fn epoch(&mut self, epoch: usize, loss: f32, _: &Network) -> Option<f64> {
+        self.losses.push(loss);
+        self.validation.get(epoch - 1).copied()
+    }
+
+    fn keep(&mut self, epoch: usize) {
+        self.kept.push(epoch);
+    }
+
+    fn saved(&mut self, epoch: usize) {
+        let Some((_, from, to)) = self.copy.as_ref().filter(|(at, ..)| *at == epoch) else {
+            return;
+        };
+        std::fs::create_dir(to).unwrap();
+        for file in std::fs::read_dir(from).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    }
+}
+
+/// Runs to the end of `fit`.
+fn run(fit: &Fit, from: Saved<Network>, count: usize, folder: &Path, notes: &mut Notes) -> Fitted {
     let device = Device::flex().autodiff();
-    let mut losses = Vec::new();
-    let fit = Fit { epochs: fit.epochs.min(stop), ..*fit };
-    let network = fit
-        .run(
-            from,
-            Arc::new(crops(count)),
-            &device,
-            &Checkpoint::new(folder),
-            &json!(SETTINGS),
-            |told, _| {
-                if let Told::Epoch { loss, .. } = told {
-                    losses.push(loss);
-                }
-            },
-        )
-        .unwrap();
-    (network, losses)
+    let checkpoint = Checkpoint::new(folder);
+    fit.run(from, Arc::new(crops(count)), &device, &checkpoint, &json!(SETTINGS), notes).unwrap()
 }
 
 #[test]
@@ -102,7 +132,9 @@ fn three_plain_classes_are_learned_and_the_average_tells_them_apart() {
     let folder = tempfile::tempdir().unwrap();
     let fit = Fit { batch: 16, rate: 1e-3, free_epochs: 10, ..toy(20) };
     let path = folder.path().join("c");
-    let (network, losses) = run(&fit, start(&fit, &device), 96, &path, 20);
+    let mut notes = Notes::default();
+    let network = run(&fit, start(&fit, &device), 96, &path, &mut notes).network;
+    let losses = notes.losses;
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
     assert!(mean(&losses[15..]) < mean(&losses[..5]) - 0.05, "{losses:?}");
     let mut small = crops(24);
@@ -111,7 +143,7 @@ fn three_plain_classes_are_learned_and_the_average_tells_them_apart() {
             crate::train::augment::Affine { a: 1.0, b: 0.0, c: 0.0, d: 0.0, e: 1.0, f: 0.0 };
         cut.picture = crate::train::augment::warp(&cut.picture, &still, 32);
     }
-    let answers = judge(&network, &small, &device);
+    let answers = judge(&network, &small, &Label::ALL, &device);
     let right = answers.iter().zip(&small).filter(|(a, cut)| a.best().0 == cut.label).count();
     assert!(right >= 22, "{right} of 24");
 }
@@ -122,8 +154,8 @@ fn a_checkpoint_brings_back_weights_average_and_epochs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     let fit = toy(2);
-    let (network, _) = run(&fit, start(&fit, &device), 24, &path, 2);
-    let fresh = MobileNetConfig::new(0.1).init(&device);
+    let network = run(&fit, start(&fit, &device), 24, &path, &mut Notes::default()).network;
+    let fresh = config().init(&device);
     let saved = Checkpoint::new(&path).load(fresh, fit.optimiser(), &json!(SETTINGS)).unwrap();
     assert_eq!(saved.epochs, 2);
     assert_eq!(parameters::take(&saved.average), parameters::take(&network));
@@ -132,40 +164,103 @@ fn a_checkpoint_brings_back_weights_average_and_epochs() {
     assert!(!saved.optimiser.to_record().is_empty());
 }
 
-#[test]
-fn a_training_taken_up_goes_on_where_it_stopped() {
+/// Runs `fit` left alone, and again from what a power cut after epoch `cut` leaves; both must end
+/// alike.
+fn ends_as_if_left_alone(fit: &Fit, cut: usize, validation: &[f64]) {
     let device = Device::flex().autodiff();
     let folder = tempfile::tempdir().unwrap();
-    let fit = toy(3);
-    let whole = folder.path().join("whole");
-    let (straight, _) = run(&fit, start(&fit, &device), 24, &whole, 3);
+    let (path, left) = (folder.path().join("whole"), folder.path().join("left"));
+    let mut notes = Notes {
+        validation: validation.to_vec(),
+        copy: Some((cut, path.clone(), left.clone())),
+        ..Default::default()
+    };
+    let alone = run(fit, start(fit, &device), 24, &path, &mut notes);
 
-    // The copy taken after epoch 2 is what a power cut would have left.
-    let path = folder.path().join("cut");
-    let left = folder.path().join("left");
-    fit.run(
-        start(&fit, &device),
-        Arc::new(crops(24)),
-        &device,
-        &Checkpoint::new(&path),
-        &json!(SETTINGS),
-        |told, _| {
-            if matches!(told, Told::Epoch { epoch: 2, .. }) {
-                std::fs::create_dir(&left).unwrap();
-                for file in std::fs::read_dir(&path).unwrap() {
-                    let file = file.unwrap();
-                    std::fs::copy(file.path(), left.join(file.file_name())).unwrap();
-                }
-            }
-        },
-    )
-    .unwrap();
     let fresh = config().init(&device);
     let saved = Checkpoint::new(&left).load(fresh, fit.optimiser(), &json!(SETTINGS)).unwrap();
-    assert_eq!(saved.epochs, 2);
-    let (resumed, losses) = run(&fit, saved, 24, &left, 3);
-    assert_eq!(losses.len(), 1);
-    let (a, b) = (parameters::take(&straight), parameters::take(&resumed));
+    assert_eq!(saved.epochs, cut);
+    let mut notes = Notes { validation: validation.to_vec(), ..Default::default() };
+    let resumed = run(fit, saved, 24, &left, &mut notes);
+    assert_eq!((resumed.epoch, resumed.epochs), (alone.epoch, alone.epochs));
+    assert_eq!(resumed.best, alone.best);
+    let (a, b) = (parameters::take(&alone.network), parameters::take(&resumed.network));
+    for (name, tensor) in &a {
+        for (x, y) in tensor.values.iter().zip(&b[name].values) {
+            assert!((x - y).abs() < 2e-3, "{:?}: {name}: {x} against {y}", fit.optimiser);
+        }
+    }
+}
+
+#[test]
+fn a_training_taken_up_ends_as_if_left_alone_with_every_optimiser() {
+    for optimiser in
+        [OptimiserKind::Adamw, OptimiserKind::Adam, OptimiserKind::Rmsprop, OptimiserKind::Sgd]
+    {
+        ends_as_if_left_alone(&Fit { optimiser, rate: 1e-3, ..toy(3) }, 2, &[]);
+    }
+}
+
+#[test]
+fn two_phases_are_taken_up_in_either_and_between_them() {
+    let fit = Fit { head_epochs: 2, schedule: Schedule::Cosine, warm_up: 1, ..toy(4) };
+    for cut in [1, 2, 3] {
+        ends_as_if_left_alone(&fit, cut, &[]);
+    }
+}
+
+#[test]
+fn the_best_epoch_and_the_patience_outlive_a_power_cut() {
+    let fit = Fit { keep: Keep::Best, early_stop: Some(2), ..toy(6) };
+    // The best epoch is before the cut; the training ends two epochs after it.
+    ends_as_if_left_alone(&fit, 3, &[0.9, 0.5, 0.6, 0.55, 0.4, 0.3]);
+    ends_as_if_left_alone(&Fit { keep: Keep::Last, ..fit }, 3, &[0.9, 0.5, 0.6, 0.55, 0.4, 0.3]);
+}
+
+#[test]
+fn only_the_head_learns_in_its_epochs_and_all_that_is_free_after_them() {
+    let device = Device::flex().autodiff();
+    let folder = tempfile::tempdir().unwrap();
+    let fit = Fit { head_epochs: 2, freeze: Freeze::UpTo(1), ..toy(3) };
+    let begun = parameters::take(&start(&fit, &device).network);
+    let moved = |network: &Network| -> Vec<String> {
+        let now = parameters::take(network);
+        let moved = begun.iter().filter(|(name, values)| now[*name] != **values);
+        moved.map(|(name, _)| name.clone()).collect()
+    };
+    let path = folder.path().join("c");
+    let two = Fit { epochs: 2, ..fit.clone() };
+    let after_two = run(&two, start(&fit, &device), 24, &path, &mut Notes::default()).network;
+    let names = moved(&after_two);
+    assert!(!names.is_empty() && names.iter().all(|name| name.starts_with("head.")), "{names:?}");
+    let path = folder.path().join("d");
+    let after_three = run(&fit, start(&fit, &device), 24, &path, &mut Notes::default()).network;
+    let names = moved(&after_three);
+    assert!(names.iter().any(|name| name.contains("blocks.2.")));
+    for frozen in ["stem.", "blocks.0.", "blocks.1."] {
+        assert!(!names.iter().any(|name| name.contains(frozen)), "{frozen}");
+    }
+}
+
+#[test]
+fn the_best_epoch_is_kept_and_nothing_better_for_long_ends_the_training() {
+    let device = Device::flex().autodiff();
+    let folder = tempfile::tempdir().unwrap();
+    let fit = Fit { keep: Keep::Best, early_stop: Some(2), ..toy(9) };
+    let mut notes = Notes { validation: vec![0.9, 0.4, 0.5, 0.6, 0.1], ..Default::default() };
+    let path = folder.path().join("c");
+    let fitted = run(&fit, start(&fit, &device), 24, &path, &mut notes);
+    assert_eq!((fitted.epoch, fitted.epochs), (2, 4));
+    assert_eq!(fitted.best, Some(Mark { epoch: 2, loss: 0.4 }));
+    assert_eq!(notes.kept, [1, 2]);
+    // The network is that of epoch 2: as after a training that had only these.
+    let path = folder.path().join("d");
+    let mut two = Notes { copy: Some((2, path.clone(), folder.path().join("e"))), ..notes };
+    let last = Fit { keep: Keep::Last, early_stop: None, ..fit };
+    run(&last, start(&last, &device), 24, &path, &mut two);
+    let saved = Checkpoint::new(&folder.path().join("e"));
+    let saved = saved.load(config().init(&device), last.optimiser(), &json!(SETTINGS)).unwrap();
+    let (a, b) = (parameters::take(&fitted.network), parameters::take(&saved.average));
     for (name, tensor) in &a {
         for (x, y) in tensor.values.iter().zip(&b[name].values) {
             assert!((x - y).abs() < 2e-3, "{name}: {x} against {y}");
@@ -174,14 +269,42 @@ fn a_training_taken_up_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_written_leaves_the_one_before_whole() {
+    let device = Device::flex().autodiff();
+    let folder = tempfile::tempdir().unwrap();
+    let fit = toy(1);
+    let path = folder.path().join("c");
+    let checkpoint = Checkpoint::new(&path);
+    let network = start(&fit, &device).network;
+    let save = |epochs| {
+        let progress = super::Progress { settings: json!({}), epochs, best: None };
+        checkpoint.save(&network, network.valid(), &fit.optimiser(), &progress, None)
+    };
+    save(1).unwrap();
+    // A file where the new folder must go: as with a full disk, nothing can be written.
+    std::fs::write(path.with_extension("new"), "").unwrap();
+    let error = save(2).unwrap_err().to_string();
+    assert!(error.contains("checkpoint") && error.contains("c: "), "{error}");
+    let load = || checkpoint.load(config().init(&device), fit.optimiser(), &json!({})).unwrap();
+    assert_eq!(load().epochs, 1);
+    // A power cut between the two renames: only the old one is there, under its other name.
+    std::fs::rename(&path, path.with_extension("old")).unwrap();
+    assert_eq!(load().epochs, 1);
+    std::fs::remove_file(path.with_extension("new")).unwrap();
+    save(2).unwrap();
+    assert_eq!(load().epochs, 2);
+}
+
+#[test]
 fn a_training_is_not_taken_up_with_other_settings() {
     let device = Device::flex().autodiff();
     let folder = tempfile::tempdir().unwrap();
     let fit = toy(1);
     let checkpoint = Checkpoint::new(&folder.path().join("c"));
-    let progress = super::Progress { settings: json!({"rate": 0.001, "seed": 1}), epochs: 1 };
+    let progress =
+        super::Progress { settings: json!({"rate": 0.001, "seed": 1}), epochs: 1, best: None };
     let network = start(&fit, &device).network;
-    checkpoint.save(&network, network.valid(), &fit.optimiser(), &progress).unwrap();
+    checkpoint.save(&network, network.valid(), &fit.optimiser(), &progress, None).unwrap();
     let other = json!({"rate": 0.002, "seed": 1});
     match checkpoint.load(network, fit.optimiser(), &other) {
         Err(FitError::OtherSettings { other, .. }) => {
@@ -198,9 +321,9 @@ fn settings_with_long_fractions_are_recognised_again() {
     let fit = toy(1);
     let checkpoint = Checkpoint::new(&folder.path().join("c"));
     let settings = json!({"average": f64::from(0.998f32), "turn": f64::from(0.35f32)});
-    let progress = super::Progress { settings: settings.clone(), epochs: 1 };
+    let progress = super::Progress { settings: settings.clone(), epochs: 1, best: None };
     let network = start(&fit, &device).network;
-    checkpoint.save(&network, network.valid(), &fit.optimiser(), &progress).unwrap();
+    checkpoint.save(&network, network.valid(), &fit.optimiser(), &progress, None).unwrap();
     assert!(checkpoint.load(network, fit.optimiser(), &settings).is_ok());
 }
 
@@ -209,8 +332,8 @@ fn a_sure_and_right_answer_costs_only_the_smoothing_and_weights_do_not_change_a_
     let device = Device::flex();
     let logits = || Tensor::<2>::from_data(TensorData::from([[4.0f32, 0.0, 0.0]]), &device);
     let cost = |smoothing, incorrect_weight, label| {
-        let loss = Loss { smoothing, incorrect_weight };
-        loss.of(logits(), &[label], &device).into_scalar::<f32>()
+        let loss = Loss { smoothing, weights: [1.0, 1.0, incorrect_weight] };
+        loss.of(logits(), &[label], &Label::ALL, &device).into_scalar::<f32>()
     };
     let sum = (4.0f32.exp() + 2.0).ln();
     assert!((cost(0.0, 3.0, Label::WithMask) - (sum - 4.0)).abs() < 1e-5);
@@ -231,7 +354,26 @@ fn too_few_crops_for_a_batch_are_refused() {
         &device,
         &checkpoint,
         &json!(SETTINGS),
-        |_, _| (),
+        &mut Notes::default(),
     );
     assert!(matches!(result, Err(FitError::TooFew { count: 24, batch: 100 })));
+}
+
+#[test]
+fn balanced_weights_make_every_class_count_the_same() {
+    let weights = balanced([60, 30, 10]);
+    let sums: Vec<f32> = weights.iter().zip([60.0, 30.0, 10.0]).map(|(w, n)| w * n).collect();
+    assert!(sums.iter().all(|sum| (sum - sums[0]).abs() < 1e-3), "{sums:?}");
+    assert_eq!(balanced([50, 50, 0])[..2], [1.0, 1.0]);
+}
+
+#[test]
+fn a_face_of_a_class_the_network_does_not_know_counts_nothing() {
+    let device = Device::flex();
+    let loss = Loss { smoothing: 0.0, weights: [1.0; 3] };
+    let classes = [Label::WithMask, Label::WithoutMask];
+    let logits = || Tensor::<2>::from_data(TensorData::from([[1.0f32, 0.0], [5.0, 0.0]]), &device);
+    let labels = [Label::WithMask, Label::IncorrectMask];
+    let cost = loss.of(logits(), &labels, &classes, &device).into_scalar::<f32>();
+    assert!((cost - (1.0 + (-1.0f32).exp()).ln()).abs() < 1e-5, "{cost}");
 }

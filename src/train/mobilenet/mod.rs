@@ -1,14 +1,12 @@
-//! MobileNetV2 (Sandler et al., 2018, arXiv:1801.04381) as Keras builds it: the network, the import
-//! of its published weights, the export with batch normalisation folded in.
+//! MobileNetV2 (Sandler et al., 2018, arXiv:1801.04381) as Keras or torchvision builds it, up to
+//! its features: the network, how it is written, what published files call its tensors.
+//! Never: the head, files, fitting.
 
 mod export;
-mod import;
+mod names;
 mod network;
-mod rounding;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use export::export;
-pub use import::{ImportError, import};
-pub use network::{BatchNormConv, Block, MobileNet, MobileNetConfig};
-pub use rounding::rounded;
+pub use names::{keras, torchvision};
+pub use network::{Block, MobileNet, MobileNetConfig};

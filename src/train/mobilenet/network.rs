@@ -1,12 +1,7 @@
 use burn::module::Module;
-use burn::nn::PaddingConfig2d;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
-use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
-/// Keras' epsilon; part of the published weights.
-const EPSILON: f64 = 1e-3;
+use crate::train::layers::{BatchNormConv, Layout, Maker, Shape, relu6, to_layout};
 
 /// Expansion, channels at width 1, repeats, first stride: table 2 of the paper.
 const STAGES: [(usize, f64, usize, usize); 7] = [
@@ -24,82 +19,38 @@ const STAGES: [(usize, f64, usize, usize); 7] = [
 pub struct MobileNetConfig {
     /// Width multiplier; 1.0 is the paper's.
     pub width: f64,
-    pub classes: usize,
-    /// Probability of dropping a feature before the head while training.
-    pub dropout: f64,
+    pub layout: Layout,
     /// How much of each batch enters the running statistics.
     pub momentum: f64,
 }
 
 impl MobileNetConfig {
-    /// Three classes at `width`.
-    pub fn new(width: f64) -> Self {
-        Self { width, classes: 3, dropout: 0.2, momentum: 0.03 }
-    }
-
     /// Random weights.
     pub fn init(&self, device: &Device) -> MobileNet {
+        let maker = Maker { layout: self.layout, momentum: self.momentum, device };
         let mut channels = channels(32.0, self.width);
-        let stem = self.conv(3, channels, 3, 2, 1, device);
+        let stem = maker.make(Shape { from: 3, to: channels, kernel: 3, stride: 2, groups: 1 });
         let mut blocks = Vec::new();
         for (expansion, wide, repeats, first_stride) in STAGES {
             let out = self::channels(wide, self.width);
             for repeat in 0..repeats {
                 let stride = if repeat == 0 { first_stride } else { 1 };
-                blocks.push(self.block(channels, out, expansion, stride, device));
+                blocks.push(Block::new(maker, channels, out, expansion, stride));
                 channels = out;
             }
         }
-        // Keras narrows the last layer only for widths above 1.
-        let features = self::channels(1280.0, self.width.max(1.0));
         MobileNet {
             stem,
             blocks,
-            last: self.conv(channels, features, 1, 1, 1, device),
-            dropout: DropoutConfig::new(self.dropout).init(),
-            head: LinearConfig::new(features, self.classes).init(device),
+            last: maker.make(Shape::pointwise(channels, self.features())),
+            torchvision: self.layout == Layout::Torchvision,
         }
     }
 
-    fn block(
-        &self,
-        from: usize,
-        to: usize,
-        expansion: usize,
-        stride: usize,
-        device: &Device,
-    ) -> Block {
-        let inner = from * expansion;
-        Block {
-            expand: (expansion > 1).then(|| self.conv(from, inner, 1, 1, 1, device)),
-            depthwise: self.conv(inner, inner, 3, stride, inner, device),
-            project: self.conv(inner, to, 1, 1, 1, device),
-            residual: stride == 1 && from == to,
-        }
-    }
-
-    fn conv(
-        &self,
-        from: usize,
-        to: usize,
-        kernel: usize,
-        stride: usize,
-        groups: usize,
-        device: &Device,
-    ) -> BatchNormConv {
-        BatchNormConv {
-            // `Same` pads an even picture bottom and right only at stride 2, as TensorFlow does.
-            conv: Conv2dConfig::new([from, to], [kernel, kernel])
-                .with_stride([stride, stride])
-                .with_groups(groups)
-                .with_padding(PaddingConfig2d::Same)
-                .with_bias(false)
-                .init(device),
-            norm: BatchNormConfig::new(to)
-                .with_epsilon(EPSILON)
-                .with_momentum(self.momentum)
-                .init(device),
-        }
+    /// Channels of the features.
+    pub fn features(&self) -> usize {
+        // Published networks narrow the last layer only for widths above 1.
+        channels(1280.0, self.width.max(1.0))
     }
 }
 
@@ -109,19 +60,6 @@ fn channels(full: f64, width: f64) -> usize {
     let rounded = (((wanted + 4.0) / 8.0).floor() * 8.0).max(8.0);
     let rounded = if rounded < 0.9 * wanted { rounded + 8.0 } else { rounded };
     rounded as usize
-}
-
-/// Convolution and batch normalisation; one convolution with bias when exported.
-#[derive(Module, Debug)]
-pub struct BatchNormConv {
-    pub conv: Conv2d,
-    pub norm: BatchNorm,
-}
-
-impl BatchNormConv {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(self.conv.forward(x))
-    }
 }
 
 /// Inverted residual: expand, depthwise, project; added to its input where shapes agree.
@@ -134,7 +72,23 @@ pub struct Block {
 }
 
 impl Block {
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    pub fn new(maker: Maker<'_>, from: usize, to: usize, expansion: usize, stride: usize) -> Self {
+        let inner = from * expansion;
+        Self {
+            expand: (expansion > 1).then(|| maker.make(Shape::pointwise(from, inner))),
+            depthwise: maker.make(Shape {
+                from: inner,
+                to: inner,
+                kernel: 3,
+                stride,
+                groups: inner,
+            }),
+            project: maker.make(Shape::pointwise(inner, to)),
+            residual: stride == 1 && from == to,
+        }
+    }
+
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let x = match &self.expand {
             Some(expand) => relu6(expand.forward(input.clone())),
             None => input.clone(),
@@ -150,27 +104,20 @@ pub struct MobileNet {
     pub stem: BatchNormConv,
     pub blocks: Vec<Block>,
     pub last: BatchNormConv,
-    pub dropout: Dropout,
-    pub head: Linear,
+    torchvision: bool,
 }
 
 impl MobileNet {
-    /// Logits, `[n, classes]`.
-    pub fn forward(&self, pictures: Tensor<4>) -> Tensor<2> {
-        let pooled = adaptive_avg_pool2d(self.features(pictures), [1, 1]).flatten::<2>(1, 3);
-        self.head.forward(self.dropout.forward(pooled))
-    }
-
     /// What the published weights end in: `[n, features, side / 32, side / 32]`.
     pub fn features(&self, pictures: Tensor<4>) -> Tensor<4> {
-        let mut x = relu6(self.stem.forward(pictures));
+        let mut x = relu6(self.stem.forward(to_layout(pictures, self.layout())));
         for block in &self.blocks {
             x = block.forward(x);
         }
         relu6(self.last.forward(x))
     }
-}
 
-fn relu6(x: Tensor<4>) -> Tensor<4> {
-    x.clamp(0.0, 6.0)
+    pub fn layout(&self) -> Layout {
+        if self.torchvision { Layout::Torchvision } else { Layout::Keras }
+    }
 }

@@ -1,19 +1,19 @@
 //! Weights as the file will hold them. Rounding scales with a channel, and folding multiplies whole
 //! channels, so rounding before folding equals rounding after it.
 
-use super::MobileNet;
+use super::Network;
 use crate::train::onnx::{OnnxError, Weights, quantise};
 use crate::train::parameters::{self, Parameters, Values};
 
 /// `network` with every kernel rounded to int8 steps per output channel. Identities stay: its
 /// gradients may be applied to `network` (straight-through, Bengio et al., 2013,
 /// arXiv:1308.3432).
-pub fn rounded(network: &MobileNet, current: &Parameters) -> Result<MobileNet, OnnxError> {
+pub fn rounded(network: &Network, current: &Parameters) -> Result<Network, OnnxError> {
     let mut kernels = Parameters::new();
     for (name, kernel) in current {
         if name.ends_with("conv.weight") {
             kernels.insert(name.clone(), round(kernel.clone())?);
-        } else if name == "head.weight" {
+        } else if name.starts_with("head.") && name.ends_with("weight") {
             // Stored as [in, out]; output channels come first in the file.
             kernels.insert(name.clone(), transposed(round(transposed(kernel.clone()))?));
         }

@@ -1,0 +1,325 @@
+//! What can be asked of a training, what is refused, and what is written down of it.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde_json::json;
+
+use super::{ClassifierError, faces};
+use crate::picture::Label;
+use crate::train::augment::Geometry;
+use crate::train::data::{Crops, Origin, Views};
+use crate::train::fit::{Fit, Keep, Loss, OptimiserKind, Schedule, balanced};
+use crate::train::layers::Layout;
+use crate::train::network::{Freeze, HeadKind, Kind, NetworkConfig};
+use crate::train::synthesise;
+
+/// Where the faces come from and how they are cut and split; the same for training and judging.
+#[derive(clap::Args, Clone, Debug)]
+pub struct DataArgs {
+    /// A folder with one folder for each class, or a CSV of boxes; PATH=LABEL labels rows that
+    /// have no label. May be given several times.
+    #[arg(long = "data", required = true, value_name = "PATH[=LABEL]")]
+    pub data: Vec<Origin>,
+    /// A face detector (ONNX) that finds the face in pictures without boxes.
+    #[arg(long, value_name = "FILE")]
+    pub detector: Option<PathBuf>,
+    /// Seed of the split and of everything random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// What to train and how.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[arg(long, value_enum, default_value_t = Kind::Mobilenetv2)]
+    pub network: Kind,
+    /// Published backbone weights of the same network and width: Keras' arrays in .npz, or
+    /// torchvision's tensors in .safetensors or .pth; without, the network starts at random.
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Where the model goes; the figures go beside it as .json.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Width of the network, 1.0 as published; 0.35 for MobileNetV2 and 1.0 for ResNet50 if not
+    /// given. Published MobileNetV2: 0.35, 0.5, 0.75, 1.0, 1.3, 1.4.
+    #[arg(long)]
+    pub width: Option<f64>,
+    /// Side of the input in pixels, a multiple of 32.
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(32..=512))]
+    pub input: u32,
+    /// What follows the backbone; single for MobileNetV2 and published for ResNet50 if not given.
+    #[arg(long, value_enum)]
+    pub head: Option<HeadKind>,
+    /// How often a bare face with known landmarks gets a drawn mask, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
+    pub drawn: f32,
+    /// Epochs in all.
+    #[arg(long, default_value_t = 20)]
+    pub epochs: usize,
+    #[arg(long, default_value_t = 32)]
+    pub batch: usize,
+    #[arg(long, value_enum, default_value_t = OptimiserKind::Adamw)]
+    pub optimiser: OptimiserKind,
+    /// Highest learning rate; 0.001, or 0.01 with sgd, if not given.
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// How weights are pulled to nothing; 0.01 with adamw, 0.0001 with sgd, else none if not given.
+    #[arg(long)]
+    pub weight_decay: Option<f32>,
+    #[arg(long, value_enum, default_value_t = Schedule::OneCycle)]
+    pub schedule: Schedule,
+    /// Epochs over which the rate rises at first; not with one-cycle, which has its own.
+    #[arg(long, default_value_t = 0, value_name = "EPOCHS")]
+    pub warm_up: usize,
+    /// What stays as the weights file has it: none, all (but the head), or the blocks up to this
+    /// number, counted from 0.
+    #[arg(long, default_value_t = Freeze::None, value_name = "none|all|BLOCK")]
+    pub freeze: Freeze,
+    /// The first epochs, in which only the head learns; then everything that is not frozen does.
+    #[arg(long, default_value_t = 0, value_name = "EPOCHS")]
+    pub head_epochs: usize,
+    /// Highest learning rate after the head's epochs; a tenth of --rate if not given.
+    #[arg(long, requires = "head_epochs")]
+    pub fine_rate: Option<f64>,
+    /// What a face of each class counts: auto (rare classes more), or three numbers for
+    /// with_mask,without_mask,incorrect_mask.
+    #[arg(long, default_value = "1,1,3", value_name = "auto|W,W,W")]
+    pub class_weights: ClassWeights,
+    /// How much of each target is spread over all classes.
+    #[arg(long, default_value_t = 0.05)]
+    pub label_smoothing: f32,
+    /// Which epoch's network is written; best if not given, but last with one-cycle, which is made
+    /// to end at its best, unless --early-stop may end it before.
+    #[arg(long, value_enum)]
+    pub keep: Option<Keep>,
+    /// Stop when validation has not become better for so many epochs.
+    #[arg(long, value_name = "EPOCHS")]
+    pub early_stop: Option<usize>,
+    /// How far each step's weights move the average that is kept, as its decay.
+    #[arg(long, default_value_t = 0.998)]
+    pub average: f32,
+    /// Folder of the checkpoint.
+    #[arg(long, default_value = "models/checkpoints/classifier", value_name = "DIR")]
+    pub checkpoint: PathBuf,
+    /// Folder for the curves of the training, the charts and the contact sheet of mistakes.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Take up the training in the checkpoint folder.
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// What a face counts in the loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClassWeights {
+    /// So that every class counts the same in all.
+    Auto,
+    /// In the order of `Label::ALL`.
+    Given([f32; 3]),
+}
+
+impl FromStr for ClassWeights {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let numbers: Result<Vec<f32>, _> = text.split(',').map(|w| w.trim().parse()).collect();
+        numbers
+            .ok()
+            .and_then(|numbers| <[f32; 3]>::try_from(numbers).ok())
+            .filter(|weights| weights.iter().all(|w| w.is_finite() && *w > 0.0))
+            .map(Self::Given)
+            .ok_or_else(|| "give auto or three numbers above 0, such as 1,1,3".to_owned())
+    }
+}
+
+impl Args {
+    /// The network asked for; `layout` is that of the weights.
+    pub fn network(&self, layout: Layout, classes: usize) -> NetworkConfig {
+        let head = self.head.unwrap_or(match self.network {
+            Kind::Mobilenetv2 => HeadKind::Single,
+            Kind::Resnet50 => HeadKind::Published,
+        });
+        NetworkConfig { classes, ..NetworkConfig::new(self.network, self.width(), layout, head) }
+    }
+
+    fn width(&self) -> f64 {
+        self.width.unwrap_or(match self.network {
+            Kind::Mobilenetv2 => 0.35,
+            Kind::Resnet50 => 1.0,
+        })
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate.unwrap_or(self.optimiser.rate())
+    }
+
+    /// How to fit to faces of `classes`, of which there are `counts` to learn from.
+    pub fn fit(&self, classes: Vec<Label>, counts: [usize; 3]) -> Fit {
+        let weights = match self.class_weights {
+            ClassWeights::Auto => balanced(counts),
+            ClassWeights::Given(weights) => weights,
+        };
+        let ends_at_its_best = self.schedule == Schedule::OneCycle && self.early_stop.is_none();
+        Fit {
+            epochs: self.epochs,
+            batch: self.batch,
+            optimiser: self.optimiser,
+            weight_decay: self.weight_decay.unwrap_or(self.optimiser.weight_decay()),
+            schedule: self.schedule,
+            warm_up: self.warm_up,
+            rate: self.rate(),
+            head_epochs: self.head_epochs,
+            fine_rate: self.fine_rate.unwrap_or(self.rate() / 10.0),
+            freeze: self.freeze,
+            average: self.average,
+            loss: Loss { smoothing: self.label_smoothing, weights },
+            classes,
+            views: Views { side: self.input, geometry: Geometry::default(), cover: 0.2 },
+            free_epochs: self.epochs.div_ceil(2),
+            keep: self.keep.unwrap_or(if ends_at_its_best { Keep::Last } else { Keep::Best }),
+            early_stop: self.early_stop,
+            seed: self.data.seed,
+        }
+    }
+
+    /// Refuses numbers that would fail only after the data was read.
+    pub fn check(&self) -> Result<(), ClassifierError> {
+        let (width, rate) = (self.width(), self.rate());
+        let decay = self.weight_decay.unwrap_or(0.0);
+        let fine = self.fine_rate.unwrap_or(rate);
+        let below = |name: &str| format!("less than --{name} {}", self.epochs);
+        let in_0_to_1 = || "in 0 to 1".to_owned();
+        let table = [
+            (
+                "input",
+                self.input.to_string(),
+                self.input.is_multiple_of(32),
+                "a multiple of 32".into(),
+            ),
+            ("epochs", self.epochs.to_string(), self.epochs > 0, "1 or more".into()),
+            ("batch", self.batch.to_string(), self.batch > 1, "2 or more".into()),
+            ("width", width.to_string(), width > 0.0 && width <= 2.0, "in 0 to 2".into()),
+            ("rate", rate.to_string(), rate > 0.0 && rate <= 1.0, in_0_to_1()),
+            ("fine-rate", fine.to_string(), fine > 0.0 && fine <= 1.0, in_0_to_1()),
+            ("weight-decay", decay.to_string(), (0.0..=1.0).contains(&decay), in_0_to_1()),
+            (
+                "average",
+                self.average.to_string(),
+                (0.0..1.0).contains(&self.average),
+                "in 0 to 1, below 1".into(),
+            ),
+            (
+                "label-smoothing",
+                self.label_smoothing.to_string(),
+                (0.0..1.0).contains(&self.label_smoothing),
+                "in 0 to 1, below 1".into(),
+            ),
+            (
+                "head-epochs",
+                self.head_epochs.to_string(),
+                self.head_epochs == 0 || self.head_epochs < self.epochs,
+                below("epochs"),
+            ),
+            (
+                "warm-up",
+                self.warm_up.to_string(),
+                self.warm_up == 0 || self.schedule != Schedule::OneCycle,
+                "possible with --schedule one-cycle, which warms up by itself".into(),
+            ),
+            (
+                "warm-up",
+                self.warm_up.to_string(),
+                self.warm_up == 0 || self.warm_up < self.epochs,
+                below("epochs"),
+            ),
+            (
+                "early-stop",
+                self.early_stop.unwrap_or(1).to_string(),
+                self.early_stop != Some(0),
+                "1 or more".into(),
+            ),
+        ];
+        for (option, value, good, allowed) in table {
+            if !good {
+                return Err(ClassifierError::Option { option, value, allowed });
+            }
+        }
+        if self.weights.is_none() && self.head_epochs > 0 {
+            return Err(ClassifierError::FrozenAtRandom { option: "head-epochs" });
+        }
+        if self.weights.is_none() && self.freeze != Freeze::None {
+            return Err(ClassifierError::FrozenAtRandom { option: "freeze" });
+        }
+        Ok(())
+    }
+
+    /// Everything that shapes the result, for the checkpoint and the card.
+    pub fn settings(&self, fit: &Fit, config: &NetworkConfig, crops: &Crops) -> serde_json::Value {
+        let data: Vec<String> = self
+            .data
+            .data
+            .iter()
+            .zip(faces::sources(&self.data))
+            .map(|(origin, name)| match origin.label {
+                Some(label) => format!("{name}={label}"),
+                None => name,
+            })
+            .collect();
+        let name = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .and_then(|path| path.file_name())
+                .map(|n| n.to_string_lossy().into_owned())
+        };
+        let geometry = fit.views.geometry;
+        let mut settings = json!({
+            "network": format!("{} {}", config.kind.name(), config.width),
+            "weights": name(&self.weights),
+            "layout": config.layout.name(),
+            "head": config.head.name(),
+            "input": self.input,
+            "labels": fit.classes.iter().map(|label| label.name()).collect::<Vec<_>>(),
+            "data": data,
+            "detector": name(&self.data.detector),
+            "faces": [crops.train.len(), crops.validation.len()],
+            "seed": fit.seed,
+            "epochs": fit.epochs,
+            "free_epochs": fit.free_epochs,
+            "batch": fit.batch,
+            "optimiser": fit.optimiser.name(),
+            "rate": fit.rate,
+            "weight_decay": decimal(fit.weight_decay),
+            "schedule": fit.schedule.name(),
+            "warm_up": fit.warm_up,
+            "freeze": fit.freeze.to_string(),
+            "head_epochs": fit.head_epochs,
+            "fine_rate": (fit.head_epochs > 0).then_some(fit.fine_rate),
+            "keep": match fit.keep { Keep::Best => "best", Keep::Last => "last" },
+            "early_stop": fit.early_stop,
+            "average": decimal(fit.average),
+            "smoothing": decimal(fit.loss.smoothing),
+            "class_weights": fit.loss.weights.map(decimal),
+            "margin": geometry.margin.map(decimal),
+            "shift": decimal(geometry.shift),
+            "turn": decimal(geometry.turn),
+            "stretch": decimal(geometry.stretch),
+            "shear": decimal(geometry.shear),
+            "cover": decimal(fit.views.cover),
+        });
+        if self.drawn > 0.0 {
+            // Named only where it is used, so that trainings begun without it can be taken up.
+            settings["drawn"] = decimal(self.drawn).into();
+        }
+        settings
+    }
+}
+
+/// The number as people write it: 0.35, not 0.3499999940395355.
+fn decimal(value: f32) -> f64 {
+    (f64::from(value) * 1e6).round() / 1e6
+}

@@ -1,0 +1,83 @@
+//! The trained network as a file that the daemon loads, held against the network before it is
+//! written.
+
+use burn::module::Module;
+
+use super::{Args, ClassifierError};
+use crate::picture::{Label, Probabilities};
+use crate::train::data::Cut;
+use crate::train::network::{self, Network};
+use crate::train::parameters;
+use crate::vision::model::ModelFile;
+use crate::vision::{Classifier, VisionError, crop};
+
+/// Crops on which a written model is held against the trained one.
+const CHECKED: usize = 400;
+/// Probabilities may differ by less than this; both have the same weights, so only the order of
+/// sums differs.
+const LARGEST: f32 = 0.03;
+
+/// The averaged network with its weights rounded as the file holds them.
+pub fn as_written(network: &Network) -> Result<Network, ClassifierError> {
+    Ok(network::rounded(network, &parameters::take(network))?)
+}
+
+/// How many labels agree, and the largest difference of a probability.
+pub fn compare(some: &[Probabilities], others: &[Probabilities]) -> (usize, f32) {
+    let mut agree = 0;
+    let mut largest = 0.0f32;
+    for (a, b) in some.iter().zip(others) {
+        agree += usize::from(a.best().0 == b.best().0);
+        for label in Label::ALL {
+            largest = largest.max((a.of(label) - b.of(label)).abs());
+        }
+    }
+    (agree, largest)
+}
+
+/// Exports, holds the file against the network's own answers, and writes it. The network's outputs
+/// stand for `classes`.
+pub fn write(
+    network: &Network,
+    classes: &[Label],
+    validation: &[Cut],
+    answers: &[Probabilities],
+    options: &Args,
+) -> Result<(), ClassifierError> {
+    let labels: Vec<&str> = classes.iter().map(|label| label.name()).collect();
+    let crop = format!("square margin={} border=replicate", crop::MARGIN);
+    let metadata = [
+        ("maskgate.input", options.input.to_string()),
+        ("maskgate.labels", labels.join(",")),
+        ("maskgate.crop", crop),
+    ];
+    let metadata: Vec<(&str, &str)> = metadata.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let bytes = network::export(&network.valid(), options.input as usize, &metadata)?.bytes;
+    let file = ModelFile::parse("the trained model".into(), &bytes, "")?;
+    // Evenly over all sources.
+    let every = validation.len().div_ceil(CHECKED).max(1);
+    let own: Vec<Probabilities> = answers.iter().step_by(every).copied().collect();
+    let written = ask(&file, validation.iter().step_by(every))?;
+    let (agree, largest) = compare(&written, &own);
+    let of = own.len();
+    eprintln!("written model: {agree} of {of} labels agree, |Δp| ≤ {largest:.4}");
+    if (agree as f64) < 0.995 * of as f64 || largest >= LARGEST {
+        return Err(ClassifierError::Differs { agree, of, largest });
+    }
+    let unwritable = |source| ClassifierError::Unwritable { path: options.out.clone(), source };
+    if let Some(folder) = options.out.parent() {
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    let fresh = options.out.with_extension("new");
+    std::fs::write(&fresh, bytes).map_err(unwritable)?;
+    std::fs::rename(&fresh, &options.out).map_err(unwritable)
+}
+
+/// The model's answers through the daemon's own classifier; the crops are its own already.
+pub fn ask<'a>(
+    file: &ModelFile,
+    crops: impl Iterator<Item = &'a Cut>,
+) -> Result<Vec<Probabilities>, VisionError> {
+    let mut classifier = Classifier::from_file(file)?;
+    crops.map(|cut| classifier.classify_crop(&cut.picture)).collect()
+}

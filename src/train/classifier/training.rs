@@ -1,0 +1,168 @@
+//! One training from its options to the model and its figures.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde_json::json;
+
+use super::watch::Watcher;
+use super::{Args, ClassifierError, faces, ship};
+use crate::picture::{Label, Probabilities};
+use crate::train::data::{Crops, Cut, Sides};
+use crate::train::fit::{self, Checkpoint, Fit, Fitted, Saved};
+use crate::train::history::History;
+use crate::train::layers::Layout;
+use crate::train::network::{self, Freeze, Network, NetworkConfig};
+use crate::train::progress::Meter;
+use crate::train::report::{Report, write_pages};
+use crate::train::weights::Published;
+use crate::vision::model::ModelFile;
+
+/// Trains, checks the written model against the trained one, writes it and its figures.
+pub fn train(options: &Args) -> Result<Report, ClassifierError> {
+    options.check()?;
+    let device = Device::flex().autodiff();
+    let read = |path| Published::read(path, options.network);
+    let published = options.weights.as_deref().map(read).transpose()?;
+    let layout = published.as_ref().map_or(Layout::Keras, |file| file.layout);
+    let build = |classes: usize| -> Result<(NetworkConfig, Network), ClassifierError> {
+        device.seed(options.data.seed);
+        let config = options.network(layout, classes);
+        let network = config.init(&device);
+        let network = match &published {
+            Some(file) => file.put(network)?,
+            None => network,
+        };
+        Ok((config, network))
+    };
+    // What cannot work is told before the data is read.
+    let (mut config, mut network) = build(Label::ALL.len())?;
+    check_freeze(options, &network)?;
+
+    let crops = faces::crops(&options.data, options.input, Sides::Train, options.drawn)?;
+    let classes = faces::classes(&crops)?;
+    let counts = Label::ALL.map(|label| faces::count(&crops, label));
+    for (label, count) in Label::ALL.into_iter().zip(counts) {
+        match count {
+            0 => eprintln!("{label}: no faces; the model will not know it"),
+            _ => eprintln!("{label}: {count} faces to learn from"),
+        }
+    }
+    if classes.len() != config.classes {
+        (config, network) = build(classes.len())?;
+    }
+    tell_size(options, &config, &network)?;
+
+    let fit = options.fit(classes, counts);
+    let settings = options.settings(&fit, &config, &crops);
+    let checkpoint = Checkpoint::new(&options.checkpoint);
+    let start = if options.resume {
+        checkpoint.load(network, fit.optimiser(), &settings)?
+    } else {
+        Saved::fresh(network, fit.optimiser())
+    };
+
+    let sources = faces::sources(&options.data);
+    let Crops { train, validation, .. } = crops;
+    let steps = train.len() / options.batch * (options.epochs - start.epochs.min(options.epochs));
+    let mut watcher = Watcher {
+        options,
+        meter: Meter::new("step", steps as u64),
+        history: History::open(&options.checkpoint, start.epochs),
+        validation: &validation,
+        sources: &sources,
+        classes: &fit.classes,
+        device: &device,
+        last: None,
+    };
+    let fitted = fit.run(start, Arc::new(train), &device, &checkpoint, &settings, &mut watcher)?;
+    let Watcher { meter, history, .. } = watcher;
+    meter.finish();
+    tell_end(&fit, &fitted);
+
+    let free = fit::judge(&fitted.network, &validation, &fit.classes, &device);
+    let network = ship::as_written(&fitted.network)?;
+    let answers = fit::judge(&network, &validation, &fit.classes, &device);
+    let (agree, largest) = ship::compare(&free, &answers);
+    eprintln!("rounding: {agree} of {} labels stay, |Δp| ≤ {largest:.4}", answers.len());
+    ship::write(&network, &fit.classes, &validation, &answers, options)?;
+    let file = ModelFile::open(&options.out, "", ("no classifier", &[]))?;
+    let answers = ship::ask(&file, validation.iter())?;
+    let report = Report::of(&validation, &answers, &sources);
+    if let Some(folder) = &options.report {
+        pages(&report, &validation, &answers, &history, folder).map_err(ClassifierError::Pages)?;
+    }
+    let figures = options.out.with_extension("json");
+    let epoch = json!({ "written": fitted.epoch, "done": fitted.epochs, "best": fitted.best });
+    let text = json!({ "settings": settings, "epoch": epoch, "validation": report }).to_string();
+    std::fs::write(&figures, text + "\n")
+        .map_err(|source| ClassifierError::Unwritable { path: figures, source })?;
+    Ok(report)
+}
+
+fn check_freeze(options: &Args, network: &Network) -> Result<(), ClassifierError> {
+    let last = network.blocks() - 1;
+    match options.freeze {
+        Freeze::UpTo(block) if block > last => Err(ClassifierError::Option {
+            option: "freeze",
+            value: block.to_string(),
+            allowed: format!("a block of {}, 0 to {last}", options.network.name()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn tell_size(
+    options: &Args,
+    config: &NetworkConfig,
+    network: &Network,
+) -> Result<(), ClassifierError> {
+    let written = network::export(&network.valid(), options.input as usize, &[])?;
+    eprintln!(
+        "{} {} at {} px: {:.1} M multiply-adds a face, {:.2} M parameters, {:.0} kB",
+        config.kind.name(),
+        config.width,
+        options.input,
+        written.multiply_adds as f64 / 1e6,
+        network.num_params() as f64 / 1e6,
+        written.bytes.len() as f64 / 1e3,
+    );
+    Ok(())
+}
+
+/// Which epoch the result is of, and which was the best.
+fn tell_end(fit: &Fit, fitted: &Fitted) {
+    if fitted.epochs < fit.epochs {
+        eprintln!("stopped after epoch {} of {}", fitted.epochs, fit.epochs);
+    }
+    match fitted.best {
+        Some(best) if best.epoch == fitted.epoch => {
+            eprintln!(
+                "epoch {} is written, the best (validation loss {:.4})",
+                best.epoch, best.loss
+            );
+        }
+        Some(best) => eprintln!(
+            "epoch {} is written; epoch {} was the best (validation loss {:.4}), --keep best writes that",
+            fitted.epoch, best.epoch, best.loss
+        ),
+        None => eprintln!("epoch {} is written", fitted.epoch),
+    }
+}
+
+fn pages(
+    report: &Report,
+    crops: &[Cut],
+    answers: &[Probabilities],
+    history: &History,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    write_pages(report, crops, answers, folder)?;
+    let loss = history.chart("Loss", "epoch", &["training loss", "validation loss"]);
+    loss.write(&folder.join("loss"))?;
+    let names = ["accuracy", "accuracy, mask and bare"];
+    history.chart("Validation", "epoch", &names).write(&folder.join("accuracy"))?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Published weights into a network: .npz, .safetensors and .pth files, their names and layouts.
+//! Every tensor of the backbone must be found and every tensor of the file must find its place.
+//! Never: training; the head keeps its own values.
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use super::layers::Layout;
+use super::network::{Backbone, Kind, Network};
+use super::parameters::{self, Parameters, Values};
+use super::resnet::DEPTHS;
+use super::{mobilenet, resnet};
+
+/// Why a file of weights cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    #[error("{path}: cannot be read: {reason}")]
+    Unreadable { path: PathBuf, reason: String },
+    #[error("{path}: weights are read from .npz, .safetensors, .pth and .pt")]
+    UnknownKind { path: PathBuf },
+    #[error("{path}: tensor {name} is not of 32-bit floats{}", if path.extension().is_some_and(|e| e == "npz") { " in C order" } else { "" })]
+    NotFloat { path: PathBuf, name: String },
+    #[error(
+        "{path}: its tensors are named neither as Keras nor as torchvision names those of {network}: {}",
+        some(names)
+    )]
+    UnknownNames { path: PathBuf, network: &'static str, names: Vec<String> },
+    #[error(
+        "{path}: Keras' ResNet50 strides in another layer than this one; take torchvision's weights"
+    )]
+    KerasResNet { path: PathBuf },
+    #[error(
+        "{path}: of another network or width than {network}: missing {}; surplus {} (a name in both has another shape)",
+        some(missing),
+        some(surplus)
+    )]
+    Mismatch { path: PathBuf, network: String, missing: Vec<String>, surplus: Vec<String> },
+}
+
+/// Names for a message: all of a few, the first of many.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 6;
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    let mut text = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text += &format!(" and {} more", names.len() - SHOWN);
+    }
+    text
+}
+
+/// A file's tensors under the names of our backbone; what has no place there keeps the file's.
+#[derive(Debug)]
+pub struct Published {
+    path: PathBuf,
+    /// Whose way of building the layers these weights were trained with.
+    pub layout: Layout,
+    tensors: Parameters,
+}
+
+impl Published {
+    /// Reads the file at `path` for a network of `kind`.
+    pub fn read(path: &Path, kind: Kind) -> Result<Self, WeightsError> {
+        let raw = files::read(path)?;
+        let layout = if raw.keys().any(|name| name.contains('/')) {
+            Layout::Keras
+        } else {
+            Layout::Torchvision
+        };
+        if (kind, layout) == (Kind::Resnet50, Layout::Keras) {
+            return Err(WeightsError::KerasResNet { path: path.to_owned() });
+        }
+        let ours = |name: &str| match (layout, kind) {
+            (Layout::Keras, _) => mobilenet::keras(name),
+            (Layout::Torchvision, Kind::Mobilenetv2) => mobilenet::torchvision(name),
+            (Layout::Torchvision, Kind::Resnet50) => resnet::torchvision(name, &DEPTHS),
+        };
+        let mut known = 0;
+        let mut tensors = Parameters::new();
+        let mut names = Vec::new();
+        for (name, values) in raw {
+            if layout == Layout::Torchvision && is_head(&name) {
+                continue;
+            }
+            names.push(name.clone());
+            let values = match layout {
+                Layout::Keras if values.shape.len() == 4 => to_oihw(values, &name),
+                _ => values,
+            };
+            let ours = ours(&name);
+            known += usize::from(ours.is_some());
+            tensors.insert(ours.unwrap_or(name), values);
+        }
+        if known == 0 {
+            return Err(WeightsError::UnknownNames {
+                path: path.to_owned(),
+                network: kind.name(),
+                names,
+            });
+        }
+        Ok(Self { path: path.to_owned(), layout, tensors })
+    }
+
+    /// `network` with this backbone, which must have been made in the same layout.
+    pub fn put(&self, network: Network) -> Result<Network, WeightsError> {
+        let Network { backbone, head } = network;
+        let (backbone, name, missing, surplus) = match backbone {
+            Backbone::MobileNet(inner) => {
+                let (inner, missing, surplus) = parameters::put(inner, &self.tensors);
+                (Backbone::MobileNet(inner), Kind::Mobilenetv2.name(), missing, surplus)
+            }
+            Backbone::ResNet(inner) => {
+                let (inner, missing, surplus) = parameters::put(inner, &self.tensors);
+                (Backbone::ResNet(inner), Kind::Resnet50.name(), missing, surplus)
+            }
+        };
+        if missing.is_empty() && surplus.is_empty() {
+            return Ok(Network { backbone, head });
+        }
+        let (path, network) = (self.path.clone(), name.to_owned());
+        Err(WeightsError::Mismatch { path, network, missing, surplus })
+    }
+}
+
+/// ImageNet's thousand classes, which no backbone has.
+fn is_head(name: &str) -> bool {
+    name.starts_with("classifier.") || name.starts_with("fc.")
+}
+
+/// Our name of a layer's tensor that torch calls `tensor`; `norm` says that the layer normalises.
+pub fn torch_tensor(tensor: &str, norm: bool) -> Option<&'static str> {
+    match (tensor, norm) {
+        ("weight", false) => Some("conv.weight"),
+        ("weight", true) => Some("norm.gamma"),
+        ("bias", true) => Some("norm.beta"),
+        ("running_mean", true) => Some("norm.running_mean"),
+        ("running_var", true) => Some("norm.running_var"),
+        _ => None,
+    }
+}
+
+/// Keras stores kernels as height, width, in, out; depthwise ones as height, width, channel, 1.
+fn to_oihw(kernel: Values, name: &str) -> Values {
+    let depthwise = name.ends_with("depthwise_kernel");
+    let [height, width, third, fourth] = match kernel.shape[..] {
+        [h, w, i, o] => [h, w, i, o],
+        _ => return kernel,
+    };
+    let (outs, ins) = if depthwise { (third, fourth) } else { (fourth, third) };
+    let mut values = Vec::with_capacity(kernel.values.len());
+    for out in 0..outs {
+        for input in 0..ins {
+            for at in 0..height * width {
+                let (i3, i4) = if depthwise { (out, input) } else { (input, out) };
+                values.push(kernel.values[(at * third + i3) * fourth + i4]);
+            }
+        }
+    }
+    Values { shape: vec![outs, ins, height, width], values }
+}
