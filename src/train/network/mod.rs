@@ -26,7 +26,7 @@ use super::resnet::{DEPTHS, ResNet, ResNetConfig};
 pub enum Kind {
     /// MobileNetV2: small, for a Pi
     Mobilenetv2,
-    /// ResNet50: two hundred times the work, for a computer
+    /// ResNet50: seventy times the work of MobileNetV2 0.35, for a computer
     Resnet50,
 }
 
