@@ -50,9 +50,9 @@ int main(int count, char **words) {
     format.fmt.pix.pixelformat = V4L2_PIX_FMT_MJPEG;
     format.fmt.pix.field = V4L2_FIELD_NONE;
     format.fmt.pix.sizeimage = 640 * 480 * 2;
-    /* Busy while somebody who looks for a camera has it open. */
-    while (ioctl(device, VIDIOC_S_FMT, &format) < 0) {
-        if (errno != EBUSY) die("VIDIOC_S_FMT");
+    /* Refused while somebody who looks for a camera has it open. */
+    for (int tries = 0; ioctl(device, VIDIOC_S_FMT, &format) < 0; tries++) {
+        if (tries == 100) die("VIDIOC_S_FMT");
         nanosleep(&nap, NULL);
     }
     for (;;) {
