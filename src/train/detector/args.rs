@@ -46,6 +46,9 @@ pub struct Args {
     /// its label says otherwise
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     drawn: f32,
+    /// Only landmarks learn, from near faces; scores and boxes stay as --start has them
+    #[arg(long, requires = "start")]
+    only_landmarks: bool,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Judge and set down the training every so many steps
@@ -98,12 +101,16 @@ pub fn run(args: &Args) -> Result<()> {
         // Named only where it is used, so that trainings begun without it can be taken up.
         settings["drawn"] = args.drawn.into();
     }
+    if args.only_landmarks {
+        settings["only_landmarks"] = true.into();
+    }
     let fit = Fit {
         steps: args.steps,
         rate: args.rate,
         seed: args.seed,
         check: args.check,
         drawn: args.drawn,
+        only_landmarks: args.only_landmarks,
     };
     fit::run(
         &fit,

@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::loss::{self, Batch};
 use super::network::Network;
-use super::samples::{self, SHAPES};
+use super::samples::{self, NEAR, SHAPES, Shape};
 use super::scene::Scenes;
 use super::targets::Cells;
 use super::{backbone, export, mining, refit};
@@ -36,6 +36,8 @@ pub struct Fit {
     pub check: usize,
     /// Share of the bare faces that get a drawn mask.
     pub drawn: f32,
+    /// Scores and boxes stay as they are at the start.
+    pub only_landmarks: bool,
 }
 
 /// How far a training is when it is judged.
@@ -78,7 +80,10 @@ pub fn run(
             .and_then(|record| network.try_load_record(record))
             .with_context(|| format!("{}: not a detector's weights", file.display()))?;
     }
-    if !(start.files.is_empty() && start.from.is_none()) {
+    if fit.only_landmarks {
+        // They learn nothing where there is no face.
+        empty.clear();
+    } else if !(start.files.is_empty() && start.from.is_none()) {
         println!(
             "{} places without a face are taken for one",
             mining::mine(&network.valid(), &mut empty)?
@@ -103,8 +108,17 @@ pub fn run(
     for step in done..fit.steps {
         let (side, input, cells) = batches.recv().context("the thread that makes batches ended")?;
         let batch = Batch::new(input, &cells, side, &device);
-        let terms = loss::of(network.forward(batch.input.clone()), &batch);
-        let gradients = GradientsParams::from_grads(terms.total.backward(), &network);
+        let input = batch.input.clone();
+        let (terms, learned) = if fit.only_landmarks {
+            let terms = loss::of(network.forward_for_landmarks(input), &batch);
+            let landmarks = terms.landmarks.clone();
+            (terms, landmarks)
+        } else {
+            let terms = loss::of(network.forward(input), &batch);
+            let total = terms.total.clone();
+            (terms, total)
+        };
+        let gradients = GradientsParams::from_grads(learned.backward(), &network);
         let told = [terms.score, terms.boxes, terms.landmarks].map(|t| t.into_scalar::<f32>());
         ensure!(
             told.iter().all(|t| t.is_finite()),
@@ -156,10 +170,11 @@ fn batches(
 ) -> Receiver<Made> {
     let (send, receive) = bounded(4);
     let (steps, seed, drawn) = (fit.steps, fit.seed, fit.drawn);
+    let shapes: &[Shape] = if fit.only_landmarks { &NEAR } else { &SHAPES };
     thread::spawn(move || {
         let root = Random::new(seed);
         for step in first..steps + REFIT {
-            let shape = SHAPES[step % SHAPES.len()];
+            let shape = shapes[step % shapes.len()];
             let mut random = root.stream(step as u64);
             let (input, cells) = samples::batch(&sources, &empty, shape, drawn, &mut random);
             // The training ended early: nobody waits for more.

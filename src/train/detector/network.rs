@@ -85,6 +85,12 @@ impl Head {
         }
     }
 
+    fn forward_for_landmarks(&self, x: Tensor<4>) -> Tensor<4> {
+        let boxes = self.output.forward(self.tower.forward(x.clone())).detach();
+        let points = self.points.forward(self.points_tower.forward(x));
+        Tensor::cat(vec![boxes, points], 1)
+    }
+
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let boxes = self.output.forward(self.tower.forward(x.clone()));
         let points = self.points.forward(self.points_tower.forward(x));
@@ -137,6 +143,15 @@ impl Network {
         self.levels(input).map(|x| {
             level += 1;
             self.neck.heads[level - 1].forward(x)
+        })
+    }
+
+    /// As [`Network::forward`], but nothing is learned from it except by the landmarks' towers.
+    pub fn forward_for_landmarks(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
+        let mut heads = self.neck.heads.iter();
+        self.levels(input).map(|x| match heads.next() {
+            Some(head) => head.forward_for_landmarks(x.detach()),
+            None => x,
         })
     }
 
@@ -209,4 +224,32 @@ fn convolution(
 fn double(x: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     x.reshape([n, c, h, 1, w, 1]).expand([n, c, h, 2, w, 2]).reshape([n, c, h * 2, w * 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::optim::GradientsParams;
+
+    use super::*;
+
+    #[test]
+    fn landmarks_can_learn_alone_and_answer_as_before() {
+        let device = Device::flex().autodiff();
+        device.seed(6);
+        let network = Network::new(&device);
+        let input = || Tensor::<4>::full([1, 3, 64, 64], 0.3, &device);
+        let floats = |outputs: [Tensor<4>; 3]| -> Vec<f32> {
+            let flat = outputs.map(|o| o.flatten::<1>(0, 3));
+            Tensor::cat(flat.to_vec(), 0).into_data().try_into_vec().unwrap_or_default()
+        };
+        let (alone, both) = (network.forward_for_landmarks(input()), network.forward(input()));
+        assert_eq!(floats(alone.clone()), floats(both.clone()));
+        let learned = |outputs: [Tensor<4>; 3]| {
+            let sum = outputs.map(|o| o.sum()).into_iter().reduce(|a, b| a + b).expect("three");
+            GradientsParams::from_grads(sum.backward(), &network).len()
+        };
+        // Kernel and bias of the tower's two layers and of the last one, at three strides.
+        assert_eq!(learned(alone), 18);
+        assert!(learned(both) > 60);
+    }
 }

@@ -31,6 +31,13 @@ pub const SHAPES: [Shape; 4] = [
     Shape { side: 320, batch: 4, faces: (60.0, 300.0), mosaic: false },
 ];
 
+/// What landmarks learn from where scores and boxes stay: faces that are near enough to show them.
+pub const NEAR: [Shape; 3] = [
+    Shape { side: 256, batch: 7, faces: (24.0, 120.0), mosaic: true },
+    Shape { side: 320, batch: 5, faces: (60.0, 300.0), mosaic: false },
+    Shape { side: 320, batch: 4, faces: (28.0, 150.0), mosaic: true },
+];
+
 /// A picture is not scaled up more than this: no camera gives such mush.
 const LARGEST_SCALE: f32 = 2.0;
 /// Faces under this size in the sample are neither right nor wrong.
