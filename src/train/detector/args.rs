@@ -8,11 +8,10 @@ use anyhow::{Context, Result, ensure};
 use super::fit::{self, Fit, Start, Told};
 use super::judge::{self, Judgement};
 use super::{network, pages, scene};
-use crate::config;
 use crate::train::history::History;
 use crate::train::{label, synthesise};
+use crate::vision;
 use crate::vision::model::ModelFile;
-use crate::vision::{self, Detector};
 
 /// False boxes an image at which recall is told.
 const FALSE_PER_IMAGE: f32 = 0.5;
@@ -125,7 +124,7 @@ pub fn run(args: &Args) -> Result<()> {
             if !validation.is_empty() {
                 let name = args.out.display().to_string();
                 let file = ModelFile::parse(name, bytes, "")?;
-                let found = judge::look(&mut opened(file, 320)?, &validation)?;
+                let found = judge::look(&mut judge::opened(file, 320)?, &validation)?;
                 let answer = found.judge(FALSE_PER_IMAGE);
                 println!("step {}: {answer}", told.step);
                 // Opened anew each time: what is on disk goes with the checkpoint taken up.
@@ -189,7 +188,7 @@ pub fn evaluate(paths: &[PathBuf], judging: &Judging<'_>) -> Result<Vec<(String,
     for path in paths {
         let file = vision::open_detector(path, "")?;
         let name = file.origin().name.clone();
-        let found = judge::look(&mut opened(file, judging.size)?, &images)?;
+        let found = judge::look(&mut judge::opened(file, judging.size)?, &images)?;
         told.push((name.clone(), found.judge(judging.false_per_image)));
         findings.push((name, found));
     }
@@ -197,16 +196,6 @@ pub fn evaluate(paths: &[PathBuf], judging: &Judging<'_>) -> Result<Vec<(String,
         pages::write(&findings, judging.false_per_image, folder)?;
     }
     Ok(told)
-}
-
-pub(super) fn opened(file: ModelFile, size: u32) -> Result<Detector> {
-    let config = config::Detector {
-        width: size,
-        height: size * 3 / 4,
-        threshold: 0.05,
-        ..config::Detector::default()
-    };
-    Ok(Detector::from_file(file, &config)?)
 }
 
 /// One picture in five, by its name, so that the split never depends on order or on other files

@@ -109,16 +109,13 @@ pub fn run(
         let (side, input, cells) = batches.recv().context("the thread that makes batches ended")?;
         let batch = Batch::new(input, &cells, side, &device);
         let input = batch.input.clone();
-        let (terms, learned) = if fit.only_landmarks {
-            let terms = loss::of(network.forward_for_landmarks(input), &batch);
-            let landmarks = terms.landmarks.clone();
-            (terms, landmarks)
+        let outputs = if fit.only_landmarks {
+            network.forward_for_landmarks(input)
         } else {
-            let terms = loss::of(network.forward(input), &batch);
-            let total = terms.total.clone();
-            (terms, total)
+            network.forward(input)
         };
-        let gradients = GradientsParams::from_grads(learned.backward(), &network);
+        let terms = loss::of(outputs, &batch);
+        let gradients = GradientsParams::from_grads(terms.total.backward(), &network);
         let told = [terms.score, terms.boxes, terms.landmarks].map(|t| t.into_scalar::<f32>());
         ensure!(
             told.iter().all(|t| t.is_finite()),

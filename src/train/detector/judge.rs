@@ -6,9 +6,11 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::pose::{Pose, Turned};
+use crate::config;
 use crate::picture::{Face, Label, Picture, Point, Rect};
 use crate::train::boxes::{AnnotatedImage, Annotation};
 use crate::vision::Detector;
+use crate::vision::model::ModelFile;
 
 /// A detection matches an annotated face from this IoU on; annotators draw boxes differently.
 const MATCH: f32 = 0.35;
@@ -77,6 +79,18 @@ pub struct Judgement {
     pub turned: Option<Turned>,
     /// Average precision at the matching IoU, faces of 12 px and over.
     pub average_precision: f32,
+}
+
+/// A detector that sees pictures `size` pixels wide, 4:3, and tells of every box from a score of
+/// 0.05 on.
+pub fn opened(file: ModelFile, size: u32) -> Result<Detector> {
+    let config = config::Detector {
+        width: size,
+        height: size * 3 / 4,
+        threshold: 0.05,
+        ..config::Detector::default()
+    };
+    Ok(Detector::from_file(file, &config)?)
 }
 
 /// Runs `detector` (threshold low) over `images`.

@@ -4,9 +4,9 @@
 
 use anyhow::Result;
 
-use super::export;
 use super::network::Network;
 use super::scene::{Lure, Scenes};
+use super::{export, judge};
 use crate::vision::Detector;
 use crate::vision::model::ModelFile;
 
@@ -20,7 +20,7 @@ pub fn mine(network: &Network, empty: &mut [Scenes]) -> Result<usize> {
     let bytes = export::export(network)?;
     for side in SIDES {
         let file = ModelFile::parse("the network at the start".to_owned(), &bytes, "")?;
-        let mut detector = super::args::opened(file, side)?;
+        let mut detector = judge::opened(file, side)?;
         for source in &mut *empty {
             look(&mut detector, side, source)?;
         }

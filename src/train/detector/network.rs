@@ -85,16 +85,18 @@ impl Head {
         }
     }
 
-    fn forward_for_landmarks(&self, x: Tensor<4>) -> Tensor<4> {
-        let boxes = self.output.forward(self.tower.forward(x.clone())).detach();
-        let points = self.points.forward(self.points_tower.forward(x));
-        Tensor::cat(vec![boxes, points], 1)
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        Tensor::cat(self.boxes_and_points(x).to_vec(), 1)
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward_for_landmarks(&self, x: Tensor<4>) -> Tensor<4> {
+        let [boxes, points] = self.boxes_and_points(x);
+        Tensor::cat(vec![boxes.detach(), points], 1)
+    }
+
+    fn boxes_and_points(&self, x: Tensor<4>) -> [Tensor<4>; 2] {
         let boxes = self.output.forward(self.tower.forward(x.clone()));
-        let points = self.points.forward(self.points_tower.forward(x));
-        Tensor::cat(vec![boxes, points], 1)
+        [boxes, self.points.forward(self.points_tower.forward(x))]
     }
 }
 
