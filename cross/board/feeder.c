@@ -50,11 +50,12 @@ int main(int count, char **words) {
     format.fmt.pix.pixelformat = V4L2_PIX_FMT_MJPEG;
     format.fmt.pix.field = V4L2_FIELD_NONE;
     format.fmt.pix.sizeimage = 640 * 480 * 2;
-    /* Refused while somebody who looks for a camera has it open. */
-    for (int tries = 0; ioctl(device, VIDIOC_S_FMT, &format) < 0; tries++) {
-        if (tries == 100) die("VIDIOC_S_FMT");
-        nanosleep(&nap, NULL);
-    }
+    if (ioctl(device, VIDIOC_S_FMT, &format) < 0) die("VIDIOC_S_FMT");
+    /* The module knows a writer by this call alone, not by its writing. Without it, a feeder that
+     * ends leaves a device that offers neither input nor output, and the next one's S_FMT gets
+     * EINVAL as soon as anybody has asked QUERYCAP. */
+    int type = V4L2_BUF_TYPE_VIDEO_OUTPUT;
+    if (ioctl(device, VIDIOC_STREAMON, &type) < 0) die("VIDIOC_STREAMON");
     for (;;) {
         size_t length, end;
         unsigned char *bytes = load(words[2], &length);
