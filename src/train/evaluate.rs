@@ -23,8 +23,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     detector: Vec<PathBuf>,
     /// Labelled faces, as for training a classifier; may be given several times
-    #[arg(long, value_name = "PATH[=LABEL]")]
+    #[arg(long, value_name = "[FOLDER=]PATH[=LABEL]")]
     data: Vec<Origin>,
+    /// A CSV of labels put right and faces to leave out
+    #[arg(long, value_name = "CSV", requires = "data")]
+    corrections: Option<PathBuf>,
     /// Seed of the split that the classifier was trained with
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -47,6 +50,10 @@ pub struct Args {
     /// Folder for charts, contact sheets of mistakes, and the figures
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Folder for the faces whose labels the (first) classifier doubts most, on pages to look at
+    /// and as a CSV to put right and give to --corrections; with --all for every face
+    #[arg(long, value_name = "DIR", requires = "data")]
+    review: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -77,7 +84,8 @@ pub fn run(args: &Args) -> Result<()> {
 fn classifiers(args: &Args) -> Result<()> {
     ensure!(args.detector.len() < 2, "--classifier takes one --detector, which finds the faces");
     let detector = args.detector.first().cloned();
-    let data = DataArgs { data: args.data.clone(), detector, seed: args.seed };
+    let (data, corrections) = (args.data.clone(), args.corrections.clone());
+    let data = DataArgs { data, corrections, detector, seed: args.seed };
     let mut judged: Vec<Judged> = Vec::new();
     for (number, path) in (1..).zip(&args.classifier) {
         let model = classifier::judge(path, &data, args.all)?;
@@ -85,6 +93,10 @@ fn classifiers(args: &Args) -> Result<()> {
             // A second model gets a folder of its own.
             let folder = if number == 1 { folder.clone() } else { folder.join("second") };
             report::write_pages(&model.report, &model.crops, &model.answers, &folder)?;
+        }
+        if let (Some(folder), 1) = (&args.review, number) {
+            let found = report::write_review(&model.crops, &model.answers, folder)?;
+            eprintln!("review: {found} doubtful labels in {}", folder.display());
         }
         if args.json {
             println!("{}", json!({ "model": path, "report": model.report }));

@@ -1,5 +1,6 @@
 //! Teacher labelling: published detectors mark the faces that nobody has marked, add landmarks to
-//! boxes that have none, and point out faces that annotators left out.
+//! boxes that have none, and point out faces that annotators left out; a classifier says what they
+//! wear where it is sure.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use super::boxes::{self, AnnotatedImage, Annotation};
 use crate::config;
 use crate::picture::{Face, Picture, Point};
 use crate::vision::model::ModelFile;
-use crate::vision::{Detector, Family};
+use crate::vision::{Classifier, Detector, Family};
 
 /// What to label, with which teachers.
 #[derive(clap::Args, Debug)]
@@ -38,6 +39,12 @@ pub struct Args {
     /// Best score from which something is ignored instead of being called background
     #[arg(long, default_value_t = 0.4)]
     doubt: f32,
+    /// A classifier that labels the faces nobody has labelled; without, they stay unlabelled
+    #[arg(long, value_name = "FILE")]
+    classifier: Option<PathBuf>,
+    /// Probability from which its word is taken
+    #[arg(long, default_value_t = 0.9, requires = "classifier")]
+    sure: f32,
 }
 
 /// A face with the number of views that saw it.
@@ -51,6 +58,10 @@ struct Seen {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let mut views = views(args)?;
+    let open = |path| -> Result<Classifier> {
+        Ok(Classifier::from_file(&ModelFile::open(path, "", ("", &[]))?)?)
+    };
+    let mut classifier = args.classifier.as_deref().map(open).transpose()?;
     let known_csv = args.images.with_extension("csv");
     let images = if known_csv.is_file() {
         let known = boxes::read(&known_csv)?;
@@ -77,7 +88,14 @@ pub fn run(args: &Args) -> Result<()> {
             continue;
         };
         let seen = look(&mut views, &picture)?;
-        let rows = rows(image, &seen, args);
+        let mut rows = rows(image, &seen, args);
+        if let Some(classifier) = &mut classifier {
+            let unlabelled = |(face, _): &&mut (Annotation, f32)| face.label.is_none();
+            for (face, _) in rows.iter_mut().filter(unlabelled) {
+                let (label, probability) = classifier.classify(&picture, &face.bounds)?.best();
+                face.label = (probability >= args.sure).then_some(label);
+            }
+        }
         faces += rows.iter().filter(|(a, _)| !a.ignore).count();
         ignored += rows.iter().filter(|(a, _)| a.ignore).count();
         let name = image.path.file_name().unwrap_or_default().to_string_lossy();
@@ -231,4 +249,50 @@ fn write_rows(csv: &mut String, name: &str, rows: &[(Annotation, f32)]) -> csv::
         csv.push_str(&boxes::row(name, row, &[&format!("{score:.3}")])?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::picture::Label;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// What is written about the project's own pictures with these further options.
+    fn labelled(more: &[&str]) -> Vec<AnnotatedImage> {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let pictures = folder.path().join("pictures");
+        fs::create_dir(&pictures).unwrap();
+        for name in ["bare_face.jpg", "masked_face.jpg", "empty_door.jpg"] {
+            fs::copy(root.join("tests/assets").join(name), pictures.join(name)).unwrap();
+        }
+        let out = folder.path().join("pictures.csv");
+        let detector = root.join("models/detector.onnx").display().to_string();
+        let paths = [pictures.display().to_string(), out.display().to_string()];
+        let words = ["label", "--teacher", &detector, "--images", &paths[0], "--out", &paths[1]];
+        run(&Line::try_parse_from(words.iter().chain(more)).unwrap().args).unwrap();
+        boxes::read(&out).unwrap().images
+    }
+
+    #[test]
+    fn a_sure_classifier_says_what_the_faces_wear_and_an_unsure_one_nothing() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let classifier = root.join("models/classifier.onnx").display().to_string();
+        let labels = |more: &[&str]| -> Vec<Vec<Option<Label>>> {
+            let faces = |image: AnnotatedImage| image.faces.iter().map(|face| face.label).collect();
+            labelled(more).into_iter().map(faces).collect()
+        };
+        let told = labels(&["--classifier", &classifier, "--sure", "0.5"]);
+        let wanted = [vec![Some(Label::WithoutMask)], vec![], vec![Some(Label::WithMask)]];
+        assert_eq!(told, wanted);
+        assert_eq!(labels(&["--classifier", &classifier, "--sure", "1.01"])[0], [None]);
+        assert_eq!(labels(&[])[0], [None]);
+    }
 }

@@ -17,10 +17,14 @@ use crate::train::synthesise;
 /// Where the faces come from and how they are cut and split; the same for training and judging.
 #[derive(clap::Args, Clone, Debug)]
 pub struct DataArgs {
-    /// A folder with one folder for each class, or a CSV of boxes; PATH=LABEL labels rows that
-    /// have no label. May be given several times.
-    #[arg(long = "data", required = true, value_name = "PATH[=LABEL]")]
+    /// A folder with one folder for each class, or a CSV of boxes, with FOLDER= before it where
+    /// its pictures lie elsewhere; =LABEL labels rows that have no label. May be given several
+    /// times.
+    #[arg(long = "data", required = true, value_name = "[FOLDER=]PATH[=LABEL]")]
     pub data: Vec<Origin>,
+    /// A CSV of labels put right and faces to leave out, as `evaluate --review` begins one.
+    #[arg(long, value_name = "CSV")]
+    pub corrections: Option<PathBuf>,
     /// A face detector (ONNX) that finds the face in pictures without boxes.
     #[arg(long, value_name = "FILE")]
     pub detector: Option<PathBuf>,
@@ -311,8 +315,11 @@ impl Args {
             "shear": decimal(geometry.shear),
             "cover": decimal(fit.views.cover),
         });
+        // These are named only where they are used, so that trainings begun without can be taken up.
+        if self.data.corrections.is_some() {
+            settings["corrections"] = name(&self.data.corrections).into();
+        }
         if self.drawn > 0.0 {
-            // Named only where it is used, so that trainings begun without it can be taken up.
             settings["drawn"] = decimal(self.drawn).into();
         }
         settings

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::DataArgs;
 use crate::picture::Label;
-use crate::train::data::{self, Crops, Cutting, DataError, Origin, Sides};
+use crate::train::data::{self, Corrections, Crops, Cutting, DataError, Origin, Sides};
 use crate::train::progress::Meter;
 
 /// Fewest faces of a class to learn from; fewer are a mistake in the data.
@@ -19,7 +19,14 @@ pub fn sources(options: &DataArgs) -> Vec<String> {
 /// All faces, cut and on their sides; says what was left out. Masks can be drawn on the share
 /// `drawn` of the bare faces to learn from.
 pub fn crops(options: &DataArgs, input: u32, sides: Sides, drawn: f32) -> Result<Crops, DataError> {
-    let (samples, mut skipped) = data::read(&options.data)?;
+    let (mut samples, mut skipped) = data::read(&options.data)?;
+    if let Some(path) = &options.corrections {
+        let done = Corrections::read(path)?.apply(&mut samples, &mut skipped);
+        eprintln!(
+            "corrections: {} labels changed, {} faces left out",
+            done.relabelled, done.left_out
+        );
+    }
     let asked = Label::ALL.map(|label| samples.iter().any(|sample| sample.label == label));
     let mut pictures: Vec<&PathBuf> = samples.iter().map(|sample| &sample.path).collect();
     pictures.sort();

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::finder::Finder;
 use super::{Bare, DataError, Fingerprint, MIN_WIDTH, Sample, Side, Split, split};
-use crate::picture::{Label, Picture};
+use crate::picture::{Label, Picture, Rect};
 use crate::vision::crop;
 
 /// Margin of the cached training crops, as a part of the box: room for the widest random view;
@@ -21,6 +21,8 @@ pub struct Cut {
     pub label: Label,
     /// Index of its origin.
     pub origin: usize,
+    /// Its box as the source gives it, pixels of the stored picture; `None` for a folder's picture.
+    pub bounds: Option<Rect>,
     /// Width of its box in the stored picture, pixels.
     pub width: f32,
     /// The picture it was cut from.
@@ -106,8 +108,9 @@ pub fn cut(
     }
     let mut crops = Crops { train: vec![], validation: vec![], groups, skipped };
     for ((sample, both), side) in samples.into_iter().zip(cuts).zip(sides) {
-        let (label, origin, path) = (sample.label, sample.origin, sample.path);
-        let ready = |picture, bare| Cut { picture, label, origin, width: both.width, path, bare };
+        let Sample { label, origin, path, bounds, .. } = sample;
+        let width = both.width;
+        let ready = |picture, bare| Cut { picture, label, origin, bounds, width, path, bare };
         match side {
             Side::Validation => crops.validation.push(ready(both.exact, None)),
             Side::Train => crops.train.extend(both.wide.map(|wide| ready(wide, both.bare))),

@@ -2,6 +2,7 @@
 //! Nothing here knows a network. Pictures stay in memory and are never copied elsewhere.
 
 mod bare;
+mod corrections;
 mod crops;
 mod finder;
 mod hash;
@@ -14,6 +15,7 @@ pub(crate) mod tests;
 use std::path::PathBuf;
 
 pub use bare::Bare;
+pub use corrections::{Corrections, LEAVE_OUT};
 pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut, open};
 pub use finder::FOLDER_SHARE;
 pub use hash::Fingerprint;
@@ -35,6 +37,8 @@ pub enum DataError {
     NotASource { path: PathBuf },
     #[error("{path}: cannot be read: {source}")]
     Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}: no column '{column}'; the first line must name image and label")]
+    NoColumn { path: PathBuf, column: &'static str },
     #[error("{path}: no folder named with_mask, without_mask or incorrect_mask in it")]
     NoClasses { path: PathBuf },
     #[error("{path}: an empty class folder; put pictures into it or take it away")]

@@ -11,10 +11,15 @@ use crate::train::boxes;
 /// Narrower boxes teach nothing about masks: at 18 px a mask is some eight pixels wide.
 pub const MIN_WIDTH: f32 = 18.0;
 
-/// One of the places data comes from: `PATH` or, where its rows carry no label, `PATH=LABEL`.
+/// One of the places data comes from: `PATH`; `PATH=LABEL` where its rows carry no label;
+/// `FOLDER=CSV` and `FOLDER=CSV=LABEL` where the pictures lie in another folder than `CSV` without
+/// its extension.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
+    /// A folder of class folders, or a CSV of boxes.
     pub path: PathBuf,
+    /// The folder that a CSV's pictures lie in, where it was given.
+    pub pictures: Option<PathBuf>,
     /// The label of rows that have none.
     pub label: Option<Label>,
 }
@@ -23,14 +28,23 @@ impl FromStr for Origin {
     type Err = DataError;
 
     fn from_str(argument: &str) -> Result<Self, DataError> {
-        let Some((path, name)) = argument.rsplit_once('=') else {
-            return Ok(Self { path: argument.into(), label: None });
+        let is_csv = |path: &str| path.ends_with(".csv");
+        let (path, label) = match argument.rsplit_once('=') {
+            Some((path, name)) if !is_csv(name) => {
+                let label = Label::from_name(name).ok_or_else(|| DataError::UnknownLabel {
+                    argument: argument.to_owned(),
+                    label: name.to_owned(),
+                })?;
+                (path, Some(label))
+            }
+            _ => (argument, None),
         };
-        let label = Label::from_name(name).ok_or_else(|| DataError::UnknownLabel {
-            argument: argument.to_owned(),
-            label: name.to_owned(),
-        })?;
-        Ok(Self { path: path.into(), label: Some(label) })
+        Ok(match path.split_once('=') {
+            Some((folder, csv)) if is_csv(csv) => {
+                Self { path: csv.into(), pictures: Some(folder.into()), label }
+            }
+            _ => Self { path: path.into(), pictures: None, label },
+        })
     }
 }
 
@@ -100,17 +114,23 @@ fn read_boxes(
     samples: &mut Vec<Sample>,
     skipped: &mut Vec<String>,
 ) -> Result<(), DataError> {
-    let boxes = boxes::read(&origin.path)?;
+    let boxes = match &origin.pictures {
+        Some(folder) => boxes::read_in(&origin.path, folder)?,
+        None => boxes::read(&origin.path)?,
+    };
     skipped.extend(boxes.skipped);
-    let mut narrow = 0;
+    let before = samples.len();
+    let (mut narrow, mut unlabelled) = (0, 0);
     for image in &boxes.images {
         for face in image.faces.iter().filter(|face| !face.ignore) {
             if face.bounds.width() < MIN_WIDTH {
                 narrow += 1;
                 continue;
             }
-            let label = face.label.or(origin.label);
-            let label = label.ok_or_else(|| DataError::NoLabel { path: origin.path.clone() })?;
+            let Some(label) = face.label.or(origin.label) else {
+                unlabelled += 1;
+                continue;
+            };
             samples.push(Sample {
                 path: image.path.clone(),
                 bounds: Some(face.bounds),
@@ -121,8 +141,14 @@ fn read_boxes(
             });
         }
     }
+    if unlabelled > 0 && samples.len() == before {
+        return Err(DataError::NoLabel { path: origin.path.clone() });
+    }
+    let path = origin.path.display();
+    if unlabelled > 0 {
+        skipped.push(format!("{path}: {unlabelled} boxes without a label"));
+    }
     if narrow > 0 {
-        let path = origin.path.display();
         skipped.push(format!("{path}: {narrow} boxes narrower than {MIN_WIDTH} px"));
     }
     Ok(())

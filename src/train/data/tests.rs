@@ -151,6 +151,34 @@ fn boxes_and_folders_are_read_and_what_is_left_out_is_named() {
 }
 
 #[test]
+fn a_source_names_its_pictures_and_its_label() {
+    let origin = |text: &str| text.parse::<Origin>().unwrap();
+    let parts = |text| {
+        let Origin { path, pictures, label } = origin(text);
+        (path.display().to_string(), pictures.map(|p| p.display().to_string()), label)
+    };
+    let folder = Some("shots".to_owned());
+    let bare = Some(Label::WithoutMask);
+    assert_eq!(parts("faces"), ("faces".into(), None, None));
+    assert_eq!(parts("faces.csv=without_mask"), ("faces.csv".into(), None, bare));
+    assert_eq!(parts("shots=faces.csv"), ("faces.csv".into(), folder.clone(), None));
+    assert_eq!(parts("shots=faces.csv=without_mask"), ("faces.csv".into(), folder, bare));
+}
+
+#[test]
+fn rows_without_a_label_are_counted_where_others_have_one() {
+    let folder = tempfile::tempdir().unwrap();
+    save(&scene(1, 200, 150), &folder.path().join("a.png"));
+    let csv = folder.path().join("labels.csv");
+    let rows = "image,xmin,ymin,xmax,ymax,label\na.png,0,0,40,40,with_mask\na.png,60,0,99,40,\n";
+    std::fs::write(&csv, rows).unwrap();
+    let origin = format!("{}={}", folder.path().display(), csv.display());
+    let (samples, skipped) = read(&[origin.parse().unwrap()]).unwrap();
+    assert_eq!(samples.len(), 1);
+    assert!(skipped[0].ends_with("1 boxes without a label"), "{skipped:?}");
+}
+
+#[test]
 fn what_is_no_source_is_refused_by_name() {
     let empty = tempfile::tempdir().unwrap();
     let origin = |path: &Path| path.to_str().unwrap().parse::<Origin>().unwrap();
@@ -207,6 +235,7 @@ fn bare_crops(share: f32) -> Arc<Vec<Cut>> {
         picture,
         label: Label::WithoutMask,
         origin: 0,
+        bounds: None,
         width: 96.0,
         path: "plain.png".into(),
         bare,

@@ -28,7 +28,15 @@ fn crops(count: usize) -> Vec<Cut> {
             rgb.fill(30 + number as u8);
             rgb[number % 3] = 200;
         }
-        Cut { picture, label, origin: 0, width: 48.0, path: "toy.png".into(), bare: None }
+        Cut {
+            picture,
+            label,
+            origin: 0,
+            bounds: None,
+            width: 48.0,
+            path: "toy.png".into(),
+            bare: None,
+        }
     };
     (0..count).map(make).collect()
 }

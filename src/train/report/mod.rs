@@ -4,6 +4,7 @@
 mod counts;
 mod curves;
 mod pages;
+mod review;
 mod slices;
 
 use serde::Serialize;
@@ -11,6 +12,7 @@ use serde::Serialize;
 pub use counts::{Counts, Scores};
 pub use curves::{Calibration, Roc, calibration, loss, roc};
 pub use pages::write as write_pages;
+pub use review::write as write_review;
 
 use super::data::Cut;
 use crate::picture::{Label, Probabilities};
@@ -156,6 +158,7 @@ mod tests {
             picture: Picture::new(8, 8),
             label,
             origin: 0,
+            bounds: None,
             width,
             path: "a.jpg".into(),
             bare: None,

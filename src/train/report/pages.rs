@@ -86,7 +86,7 @@ fn mistakes(crops: &[Cut], answers: &[Probabilities]) -> Vec<Tile> {
     wrong.iter().take(sheet::MOST).map(tile).collect()
 }
 
-fn short(label: Label) -> &'static str {
+pub(super) fn short(label: Label) -> &'static str {
     match label {
         Label::WithMask => "mask",
         Label::WithoutMask => "bare",

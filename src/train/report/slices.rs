@@ -78,7 +78,15 @@ mod tests {
     fn cut(path: &str, width: f32, grey: u8) -> Cut {
         let mut picture = Picture::new(64, 64);
         picture.pixels_mut().fill(grey);
-        Cut { picture, label: Label::WithMask, origin: 0, width, path: path.into(), bare: None }
+        Cut {
+            picture,
+            label: Label::WithMask,
+            origin: 0,
+            bounds: None,
+            width,
+            path: path.into(),
+            bare: None,
+        }
     }
 
     #[test]

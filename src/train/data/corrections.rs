@@ -1,0 +1,232 @@
+//! Labels that somebody put right after looking: a CSV that goes before what the sources say.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::{DataError, Sample};
+use crate::picture::{Label, Rect};
+
+/// What stands in place of a label where a face is not to be used at all.
+pub const LEAVE_OUT: &str = "leave_out";
+/// Edges of a box are written with one decimal.
+const SAME: f32 = 1.0;
+
+/// One row, read.
+struct Correction {
+    line: u64,
+    /// The end of the picture's path: its name, or folder and name.
+    image: PathBuf,
+    /// `None`: every face of the picture.
+    bounds: Option<Rect>,
+    /// `None`: leave it out.
+    label: Option<Label>,
+    used: bool,
+}
+
+/// A file of corrections.
+pub struct Corrections {
+    path: PathBuf,
+    rows: Vec<Correction>,
+    by_name: HashMap<OsString, Vec<usize>>,
+    /// One line for each row that cannot be used.
+    skipped: Vec<String>,
+}
+
+/// What corrections did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Corrected {
+    pub relabelled: usize,
+    pub left_out: usize,
+}
+
+impl Corrections {
+    /// Reads `image,label[,xmin,ymin,xmax,ymax]`, other columns are the reader's own; that is what
+    /// `evaluate --review` writes. Without a box a row holds for every face of its picture.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        let unreadable = |error: csv::Error| DataError::Unreadable {
+            path: path.to_owned(),
+            source: std::io::Error::other(error),
+        };
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_path(path)
+            .map_err(unreadable)?;
+        let header = reader.headers().map_err(unreadable)?.clone();
+        let column = |name: &str| header.iter().position(|field| field == name);
+        let need = |name: &'static str| {
+            column(name).ok_or(DataError::NoColumn { path: path.to_owned(), column: name })
+        };
+        let (image, label) = (need("image")?, need("label")?);
+        let edges = ["xmin", "ymin", "xmax", "ymax"].map(column);
+        let mut all = Self {
+            path: path.to_owned(),
+            rows: Vec::new(),
+            by_name: HashMap::new(),
+            skipped: Vec::new(),
+        };
+        for record in reader.records() {
+            let record = record.map_err(unreadable)?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let text = |at: usize| record.get(at).unwrap_or("");
+            match row(text(image), text(label), edges.map(|at| at.map_or("", text)), line) {
+                Ok(row) => all.add(row),
+                Err(reason) => {
+                    all.skipped.push(format!("{}:{line}: {reason}", path.display()));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, row: Correction) {
+        let name = row.image.file_name().unwrap_or_default().to_owned();
+        self.by_name.entry(name).or_default().push(self.rows.len());
+        self.rows.push(row);
+    }
+
+    /// Puts labels right and takes faces out; rows that fit no face are named in `skipped`.
+    pub fn apply(mut self, samples: &mut Vec<Sample>, skipped: &mut Vec<String>) -> Corrected {
+        let mut done = Corrected::default();
+        samples.retain_mut(|sample| {
+            let Some(row) = self.row_for(sample) else { return true };
+            row.used = true;
+            let Some(label) = row.label else {
+                done.left_out += 1;
+                return false;
+            };
+            done.relabelled += usize::from(sample.label != label);
+            sample.label = label;
+            true
+        });
+        skipped.append(&mut self.skipped);
+        for row in self.rows.iter().filter(|row| !row.used) {
+            let (path, image) = (self.path.display(), row.image.display());
+            skipped.push(format!("{path}:{}: no face of {image} is there", row.line));
+        }
+        done
+    }
+
+    /// The last row that speaks of this face.
+    fn row_for(&mut self, sample: &Sample) -> Option<&mut Correction> {
+        let name = sample.path.file_name()?;
+        let rows = &self.rows;
+        let fits = |at: &&usize| {
+            rows.get(**at).is_some_and(|row| {
+                sample.path.ends_with(&row.image) && same_box(row.bounds, sample.bounds)
+            })
+        };
+        let at = *self.by_name.get(name)?.iter().rev().find(fits)?;
+        self.rows.get_mut(at)
+    }
+}
+
+fn same_box(wanted: Option<Rect>, found: Option<Rect>) -> bool {
+    let Some(wanted) = wanted else { return true };
+    let Some(found) = found else { return false };
+    let pairs = <[f32; 4]>::from(wanted).into_iter().zip(<[f32; 4]>::from(found));
+    pairs.into_iter().all(|(a, b)| (a - b).abs() <= SAME)
+}
+
+fn row(image: &str, label: &str, edges: [&str; 4], line: u64) -> Result<Correction, String> {
+    if image.is_empty() {
+        return Err("no image is named".into());
+    }
+    let label = match label {
+        LEAVE_OUT => None,
+        name => Some(Label::from_name(name).ok_or_else(|| {
+            format!(
+                "unknown label '{name}'; known: with_mask, without_mask, incorrect_mask, {LEAVE_OUT}"
+            )
+        })?),
+    };
+    let bounds = if edges.iter().all(|edge| edge.is_empty()) {
+        None
+    } else {
+        let mut numbers = [0.0f32; 4];
+        for (number, text) in numbers.iter_mut().zip(edges) {
+            *number = text.parse().map_err(|_| format!("'{text}' is not a number"))?;
+        }
+        Some(Rect::from(numbers))
+    };
+    Ok(Correction { line, image: image.into(), bounds, label, used: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(path: &str, x: f32) -> Sample {
+        Sample {
+            path: path.into(),
+            bounds: Some(Rect { x1: x, y1: 10.0, x2: x + 30.0, y2: 50.0 }),
+            landmarks: None,
+            label: Label::WithMask,
+            origin: 0,
+            person: None,
+        }
+    }
+
+    fn corrected(text: &str) -> (Vec<Sample>, Vec<String>, Corrected) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("corrections.csv");
+        std::fs::write(&path, text).unwrap();
+        let mut samples = vec![
+            sample("/a/door/1.png", 0.0),
+            sample("/a/door/1.png", 60.0),
+            sample("/b/hall/1.png", 0.0),
+        ];
+        let mut skipped = vec![];
+        let done = Corrections::read(&path).unwrap().apply(&mut samples, &mut skipped);
+        (samples, skipped, done)
+    }
+
+    #[test]
+    fn a_row_with_a_box_changes_that_face_alone() {
+        let text = "image,xmin,ymin,xmax,ymax,label,given\n\
+                    door/1.png,60.0,10.0,90.0,50.0,incorrect_mask,with_mask\n\
+                    hall/1.png,0,10,30,50,leave_out,with_mask\n";
+        let (samples, skipped, done) = corrected(text);
+        let labels: Vec<Label> = samples.iter().map(|sample| sample.label).collect();
+        assert_eq!(labels, [Label::WithMask, Label::IncorrectMask]);
+        assert_eq!(done, Corrected { relabelled: 1, left_out: 1 });
+        assert!(skipped.is_empty(), "{skipped:?}");
+    }
+
+    #[test]
+    fn a_row_without_a_box_is_for_the_whole_picture_and_a_name_alone_for_every_folder() {
+        let (samples, _, done) = corrected("image,label\ndoor/1.png,without_mask\n");
+        assert_eq!(done.relabelled, 2);
+        assert_eq!(samples[2].label, Label::WithMask);
+        let (samples, _, done) = corrected("image,label\n1.png,leave_out\n");
+        assert_eq!((samples.len(), done.left_out), (0, 3));
+    }
+
+    #[test]
+    fn rows_that_say_nothing_usable_are_named() {
+        let text = "image,xmin,ymin,xmax,ymax,label\n\
+                    door/1.png,,,,,masked\n\
+                    ,,,,,with_mask\n\
+                    door/1.png,a,1,2,3,with_mask\n\
+                    door/9.png,,,,,with_mask\n";
+        let (samples, skipped, done) = corrected(text);
+        assert_eq!((samples.len(), done), (3, Corrected::default()));
+        let told = skipped.join("\n");
+        for part in
+            [":2: unknown label 'masked'", ":3: no image", ":4: 'a'", ":5: no face of door/9"]
+        {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_the_columns_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.csv");
+        std::fs::write(&path, "picture,label\n").unwrap();
+        let error = Corrections::read(&path).err().unwrap().to_string();
+        assert!(error.contains("c.csv") && error.contains("'image'"), "{error}");
+        assert!(Corrections::read(&folder.path().join("none.csv")).is_err());
+    }
+}
