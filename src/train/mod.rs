@@ -5,6 +5,7 @@ pub mod augment;
 pub mod boxes;
 pub mod classifier;
 pub mod clip;
+pub mod dashboard;
 pub mod data;
 pub mod detector;
 pub mod evaluate;

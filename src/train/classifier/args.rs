@@ -111,6 +111,9 @@ pub struct Args {
     /// Folder for the curves of the training, the charts and the contact sheet of mistakes.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Draw loss, validation and time left on the terminal while it trains.
+    #[arg(long)]
+    pub dashboard: bool,
     /// Take up the training in the checkpoint folder.
     #[arg(long)]
     pub resume: bool,

@@ -8,6 +8,7 @@ use crate::picture::{Label, Probabilities};
 use crate::train::data::Cut;
 use crate::train::network::{self, Network};
 use crate::train::parameters;
+use crate::train::report::calibration;
 use crate::vision::model::ModelFile;
 use crate::vision::{Classifier, VisionError, crop};
 
@@ -16,6 +17,28 @@ const CHECKED: usize = 500;
 /// Probabilities may differ by less than this; both have the same weights, so only the order of
 /// sums differs.
 const LARGEST: f32 = 0.03;
+
+/// Fewest validation faces that say how sure a network may be.
+const ENOUGH: usize = 100;
+/// Where no face is wrong, no temperature is too low: this far a network is believed.
+const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.5..=3.0;
+
+/// What the logits must be divided by for a probability of 0.9 to be right nine times in ten; 1
+/// where too few faces tell.
+pub fn temperature(validation: &[Cut], answers: &[Probabilities]) -> f64 {
+    let truths: Vec<Label> = validation.iter().map(|cut| cut.label).collect();
+    match calibration(&truths, answers) {
+        Some(fitted) if truths.len() >= ENOUGH => {
+            let temperature = fitted.temperature.clamp(*TEMPERATURES.start(), *TEMPERATURES.end());
+            eprintln!("temperature {temperature:.3}: calibration error was {:.4}", fitted.error);
+            temperature
+        }
+        _ => {
+            eprintln!("temperature 1: fewer than {ENOUGH} faces to fit it on");
+            1.0
+        }
+    }
+}
 
 /// The averaged network with its weights rounded as the file holds them.
 pub fn as_written(network: &Network) -> Result<Network, ClassifierError> {
@@ -42,6 +65,7 @@ pub fn write(
     classes: &[Label],
     validation: &[Cut],
     answers: &[Probabilities],
+    temperature: f64,
     options: &Args,
 ) -> Result<(), ClassifierError> {
     let labels: Vec<&str> = classes.iter().map(|label| label.name()).collect();
@@ -50,6 +74,8 @@ pub fn write(
         ("maskgate.input", options.input.to_string()),
         ("maskgate.labels", labels.join(",")),
         ("maskgate.crop", crop),
+        // Told, not asked for: the last layer has it in its weights.
+        ("maskgate.temperature", format!("{temperature:.3}")),
     ];
     let metadata: Vec<(&str, &str)> = metadata.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let bytes = network::export(&network.valid(), options.input as usize, &metadata)?.bytes;

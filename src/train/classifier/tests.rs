@@ -3,9 +3,10 @@ use std::path::Path;
 use burn::tensor::Device;
 use clap::Parser;
 
-use super::{Args, ClassifierError, judge, train};
-use crate::train::data::DataError;
+use super::{Args, ClassifierError, judge, ship, train};
+use crate::picture::{Label, Picture, Probabilities};
 use crate::train::data::tests::toy_folder;
+use crate::train::data::{Cut, DataError};
 use crate::train::fit::FitError;
 use crate::train::layers::Layout;
 use crate::train::mobilenet::{MobileNetConfig, tests::keras_file};
@@ -162,4 +163,30 @@ fn two_classes_make_a_model_of_two_and_one_or_an_empty_one_is_refused() {
         Err(ClassifierError::Data(DataError::OneClass { label: "without_mask" })) => (),
         other => panic!("{other:?}"),
     }
+}
+
+/// What is fitted where the classifier says `sure` of every answer, and of `faces` faces all but
+/// `wrong` are right.
+fn temperature(faces: usize, wrong: usize, sure: f32) -> f64 {
+    let cut = |at: usize| Cut {
+        picture: Picture::new(8, 8),
+        label: if at < wrong { Label::WithoutMask } else { Label::WithMask },
+        origin: 0,
+        bounds: None,
+        width: 40.0,
+        path: "a.png".into(),
+        bare: None,
+    };
+    let validation: Vec<Cut> = (0..faces).map(cut).collect();
+    let rest = (1.0 - sure) / 2.0;
+    let answer = Probabilities { with_mask: sure, without_mask: rest, incorrect_mask: rest };
+    ship::temperature(&validation, &vec![answer; faces])
+}
+
+#[test]
+fn the_temperature_makes_answers_as_sure_as_they_are_right() {
+    assert!(temperature(200, 40, 0.99) > 1.5, "too sure");
+    assert!(temperature(200, 2, 0.8) < 0.7, "not sure enough");
+    assert_eq!(temperature(200, 0, 0.9), 0.5, "never wrong, and yet not believed without end");
+    assert_eq!(temperature(60, 20, 0.99), 1.0, "too few to tell");
 }

@@ -1,5 +1,6 @@
 //! One training from its options to the model and its figures.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use serde_json::json;
 use super::watch::Watcher;
 use super::{Args, ClassifierError, faces, ship};
 use crate::picture::{Label, Probabilities};
+use crate::train::dashboard::Dashboard;
 use crate::train::data::{Crops, Cut, Sides};
 use crate::train::fit::{self, Checkpoint, Fit, Fitted, Saved};
 use crate::train::history::History;
@@ -68,6 +70,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let Crops { train, validation, .. } = crops;
     let steps = train.len() / options.batch * (options.epochs - start.epochs.min(options.epochs));
     let mut watcher = Watcher {
+        dashboard: dashboard(options, steps as u64),
         options,
         meter: Meter::new("step", steps as u64),
         history: History::open(&options.checkpoint, start.epochs),
@@ -78,7 +81,8 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
         last: None,
     };
     let fitted = fit.run(start, Arc::new(train), &device, &checkpoint, &settings, &mut watcher)?;
-    let Watcher { meter, history, .. } = watcher;
+    let Watcher { meter, history, dashboard, .. } = watcher;
+    drop(dashboard);
     meter.finish();
     tell_end(&fit, &fitted);
 
@@ -87,7 +91,12 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let answers = fit::judge(&network, &validation, &fit.classes, &device);
     let (agree, largest) = ship::compare(&free, &answers);
     eprintln!("rounding: {agree} of {} labels stay, |Δp| ≤ {largest:.4}", answers.len());
-    ship::write(&network, &fit.classes, &validation, &answers, options)?;
+    let temperature = ship::temperature(&validation, &answers);
+    let Network { backbone, head } = fitted.network;
+    let network = Network { backbone, head: head.tempered(temperature) };
+    let network = ship::as_written(&network)?;
+    let answers = fit::judge(&network, &validation, &fit.classes, &device);
+    ship::write(&network, &fit.classes, &validation, &answers, temperature, options)?;
     let file = ModelFile::open(&options.out, "", ("no classifier", &[]))?;
     let answers = ship::ask(&file, validation.iter())?;
     let report = Report::of(&validation, &answers, &sources);
@@ -96,10 +105,30 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     }
     let figures = options.out.with_extension("json");
     let epoch = json!({ "written": fitted.epoch, "done": fitted.epochs, "best": fitted.best });
-    let text = json!({ "settings": settings, "epoch": epoch, "validation": report }).to_string();
+    let text = json!({
+        "settings": settings,
+        "epoch": epoch,
+        "temperature": temperature,
+        "validation": report,
+    })
+    .to_string();
     std::fs::write(&figures, text + "\n")
         .map_err(|source| ClassifierError::Unwritable { path: figures, source })?;
     Ok(report)
+}
+
+/// What was asked for, where it can be drawn.
+fn dashboard(options: &Args, steps: u64) -> Option<Dashboard> {
+    if !options.dashboard {
+        return None;
+    }
+    if !std::io::stderr().is_terminal() {
+        log::warn!("--dashboard needs a terminal; plain lines follow");
+        return None;
+    }
+    Dashboard::new(steps)
+        .inspect_err(|error| log::warn!("--dashboard cannot draw here ({error}); a bar follows"))
+        .ok()
 }
 
 fn check_freeze(options: &Args, network: &Network) -> Result<(), ClassifierError> {

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 
 use super::{Args, ClassifierError, ship};
 use crate::picture::{Label, Probabilities};
+use crate::train::dashboard::Dashboard;
 use crate::train::data::Cut;
 use crate::train::fit::{self, Step, Watch};
 use crate::train::history::History;
@@ -14,6 +15,8 @@ use crate::train::report::Report;
 pub struct Watcher<'a> {
     pub options: &'a Args,
     pub meter: Meter,
+    /// In place of the meter.
+    pub dashboard: Option<Dashboard>,
     pub history: History,
     pub validation: &'a [Cut],
     pub sources: &'a [String],
@@ -34,8 +37,13 @@ impl Watcher<'_> {
         let answers = fit::judge(&network, self.validation, self.classes, self.device);
         let report = Report::of(self.validation, &answers, self.sources);
         let told = report.loss.map_or(String::new(), |loss| format!(", on validation {loss:.4}"));
-        eprintln!("epoch {epoch}, mean loss {loss:.4}{told}\n{}", report.table());
-        self.history.push(epoch, &figures(&report, loss)).map_err(ClassifierError::Pages)?;
+        let text = format!("epoch {epoch}, mean loss {loss:.4}{told}\n{}", report.table());
+        let figures = figures(&report, loss);
+        match &mut self.dashboard {
+            Some(dashboard) => dashboard.judged(&text, &figures),
+            None => eprintln!("{text}"),
+        }
+        self.history.push(epoch, &figures).map_err(ClassifierError::Pages)?;
         self.last = Some((network, answers));
         Ok(report.loss)
     }
@@ -43,7 +51,10 @@ impl Watcher<'_> {
 
 impl Watch for Watcher<'_> {
     fn step(&mut self, step: Step) {
-        self.meter.step(&format!("epoch {} loss {:.3}", step.epoch, step.loss));
+        match &mut self.dashboard {
+            Some(dashboard) => dashboard.step(step.epoch, step.loss),
+            None => self.meter.step(&format!("epoch {} loss {:.3}", step.epoch, step.loss)),
+        }
     }
 
     fn epoch(&mut self, epoch: usize, loss: f32, network: &Network) -> Option<f64> {
@@ -57,7 +68,9 @@ impl Watch for Watcher<'_> {
     // A model after every epoch: a long training is useful before it ends.
     fn keep(&mut self, epoch: usize) {
         let Some((network, answers)) = &self.last else { return };
-        let written = ship::write(network, self.classes, self.validation, answers, self.options);
+        // How sure it is is put right at the end only.
+        let (crops, options) = (self.validation, self.options);
+        let written = ship::write(network, self.classes, crops, answers, 1.0, options);
         if let Err(error) = written {
             log::warn!("no model after epoch {epoch}: {error}");
         }

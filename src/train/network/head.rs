@@ -60,6 +60,14 @@ impl Head {
         }
     }
 
+    /// With its logits divided by `temperature`, folded into the last layer: how sure it is
+    /// changes, what it answers does not.
+    pub fn tempered(mut self, temperature: f64) -> Self {
+        self.output.weight = self.output.weight.map(|weight| weight / temperature);
+        self.output.bias = self.output.bias.map(|bias| bias.map(|bias| bias / temperature));
+        self
+    }
+
     /// From `[n, features, height, width]`, averaged over all positions.
     pub fn forward(&self, features: Tensor<4>) -> Tensor<2> {
         let mut x = adaptive_avg_pool2d(features, [1, 1]).flatten::<2>(1, 3);

@@ -83,6 +83,22 @@ fn every_network_layout_and_head_answers_from_its_file_as_in_memory() {
 }
 
 #[test]
+fn a_temperature_divides_the_logits() {
+    let device = Device::flex();
+    let config = narrow(Kind::Mobilenetv2, Layout::Keras, HeadKind::Single);
+    let network = lively(config, &device);
+    let before = forward(&network, 32, &device);
+    let Network { backbone, head } = network;
+    let cooled = Network { backbone, head: head.tempered(0.5) };
+    let after = forward(&cooled, 32, &device);
+    let squares: Vec<f32> = before.iter().map(|value| value * value).collect();
+    let sum: f32 = squares.iter().sum();
+    let wanted: Vec<f32> = squares.iter().map(|value| value / sum).collect();
+    close(&after, &wanted, 1e-4);
+    assert!(before[0] > 0.34 || before[0] < 0.32, "{before:?} says nothing");
+}
+
+#[test]
 fn two_classes_make_two_outputs() {
     let device = Device::flex();
     let config = narrow(Kind::Mobilenetv2, Layout::Keras, HeadKind::Single);
