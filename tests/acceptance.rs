@@ -124,7 +124,8 @@ fn a_head_that_is_turned_away_is_told_from_one_that_looks_at_the_door() {
 /// as large, so there it is left out: what counts is what the process has allocated.
 fn memory(child: &Child) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let field = if cfg!(debug_assertions) { "RssAnon:" } else { "VmHWM:" };
+    let shipped = std::env::var_os("MASKGATE_BINARY").is_some();
+    let field = if cfg!(debug_assertions) && !shipped { "RssAnon:" } else { "VmHWM:" };
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024.0 / 1e6)

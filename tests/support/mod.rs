@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use image::{ImageFormat, Rgb, RgbImage};
 
-/// The binary with a clean environment.
+/// The binary with a clean environment: the one that was built with the tests, or another one that
+/// `MASKGATE_BINARY` names, as it is shipped.
 pub fn maskgate(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_maskgate"));
+    let built = env!("CARGO_BIN_EXE_maskgate");
+    let mut command = Command::new(std::env::var("MASKGATE_BINARY").as_deref().unwrap_or(built));
     for (name, _) in std::env::vars() {
         if name.starts_with("MASKGATE__") || name == "RUST_LOG" {
             command.env_remove(name);
