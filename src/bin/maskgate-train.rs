@@ -1,7 +1,7 @@
 //! The companion: trains the models off the device.
 
 use clap::{Parser, Subcommand};
-use maskgate::train::{classifier, clip, detector, evaluate, label, synthesise};
+use maskgate::train::{classifier, clip, detector, evaluate, label, quantise, synthesise};
 
 /// A network's tensors come and go by the gigabyte; glibc gives each back to the kernel at once,
 /// which nearly doubles the time of a step.
@@ -26,6 +26,8 @@ enum Command {
     Classifier(classifier::Args),
     /// Judge a classifier or a detector on what training left out
     Evaluate(evaluate::Args),
+    /// Make a classifier's full-integer version as a second file and hold it against the first
+    Quantise(quantise::Args),
     /// Make the demo clip from composed faces
     Clip(clip::Args),
     /// Draw masks on bare faces, to train on
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Label(args) => label::run(&args),
         Command::Classifier(args) => classifier::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Quantise(args) => quantise::run(&args),
         Command::Clip(args) => clip::run(&args),
         Command::Synthesise(args) => synthesise::run(&args),
     }

@@ -19,6 +19,7 @@ pub mod onnx;
 pub mod parameters;
 pub mod plot;
 pub mod progress;
+pub mod quantise;
 pub mod random;
 pub mod report;
 pub mod resnet;

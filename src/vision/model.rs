@@ -75,6 +75,11 @@ impl ModelFile {
         &self.origin
     }
 
+    /// The file as it was parsed.
+    pub fn proto(&self) -> &ModelProto {
+        &self.proto
+    }
+
     /// The value of a `metadata_props` key.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.proto.metadata_props.iter().find(|entry| entry.key == key).map(|e| e.value.as_str())

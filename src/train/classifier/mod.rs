@@ -2,8 +2,8 @@
 //! Never: how a network is built, fitted or written; this room puts those together.
 
 mod args;
-mod faces;
-mod ship;
+pub(in crate::train) mod faces;
+pub(in crate::train) mod ship;
 #[cfg(test)]
 mod tests;
 mod training;

@@ -1,6 +1,8 @@
 //! The trained network as a file that the daemon loads, held against the network before it is
 //! written.
 
+use std::path::Path;
+
 use burn::module::Module;
 
 use super::{Args, ClassifierError};
@@ -8,7 +10,7 @@ use crate::picture::{Label, Probabilities};
 use crate::train::data::Cut;
 use crate::train::network::{self, Network};
 use crate::train::parameters;
-use crate::train::report::calibration;
+use crate::train::report::{Nearness, calibration};
 use crate::vision::model::ModelFile;
 use crate::vision::{Classifier, VisionError, crop};
 
@@ -47,15 +49,8 @@ pub fn as_written(network: &Network) -> Result<Network, ClassifierError> {
 
 /// How many labels agree, and the largest difference of a probability.
 pub fn compare(some: &[Probabilities], others: &[Probabilities]) -> (usize, f32) {
-    let mut agree = 0;
-    let mut largest = 0.0f32;
-    for (a, b) in some.iter().zip(others) {
-        agree += usize::from(a.best().0 == b.best().0);
-        for label in Label::ALL {
-            largest = largest.max((a.of(label) - b.of(label)).abs());
-        }
-    }
-    (agree, largest)
+    let near = Nearness::of(some, others);
+    (near.agree, near.largest)
 }
 
 /// Exports, holds the file against the network's own answers, and writes it. The network's outputs
@@ -90,13 +85,18 @@ pub fn write(
     if (agree as f64) < 0.995 * of as f64 || largest >= LARGEST {
         return Err(ClassifierError::Differs { agree, of, largest });
     }
-    let unwritable = |source| ClassifierError::Unwritable { path: options.out.clone(), source };
-    if let Some(folder) = options.out.parent() {
+    put(&bytes, &options.out)
+}
+
+/// Writes a model's file whole or not at all, and its folder if there is none.
+pub fn put(bytes: &[u8], path: &Path) -> Result<(), ClassifierError> {
+    let unwritable = |source| ClassifierError::Unwritable { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
-    let fresh = options.out.with_extension("new");
+    let fresh = path.with_extension("new");
     std::fs::write(&fresh, bytes).map_err(unwritable)?;
-    std::fs::rename(&fresh, &options.out).map_err(unwritable)
+    std::fs::rename(&fresh, path).map_err(unwritable)
 }
 
 /// The model's answers through the daemon's own classifier; the crops are its own already.

@@ -34,7 +34,8 @@ pub struct Cut {
 /// All faces in memory, on their sides.
 #[derive(Debug)]
 pub struct Crops {
-    /// Cut with `CACHE_MARGIN`, a third larger than the input.
+    /// Cut with `CACHE_MARGIN`, half as large again as the input; as `validation` is with
+    /// `Sides::Measure`.
     pub train: Vec<Cut>,
     /// Cut as the daemon cuts them, at the input's size.
     pub validation: Vec<Cut>,
@@ -52,6 +53,8 @@ pub enum Sides {
     Judge,
     /// To judge on everything, none of which was learned from.
     JudgeAll,
+    /// To measure something on one side and judge it on the other; both cut as the daemon cuts.
+    Measure,
 }
 
 /// How faces are cut.
@@ -113,6 +116,9 @@ pub fn cut(
         let ready = |picture, bare| Cut { picture, label, origin, bounds, width, path, bare };
         match side {
             Side::Validation => crops.validation.push(ready(both.exact, None)),
+            Side::Train if cutting.sides == Sides::Measure => {
+                crops.train.push(ready(both.exact, None));
+            }
             Side::Train => crops.train.extend(both.wide.map(|wide| ready(wide, both.bare))),
         }
     }

@@ -205,6 +205,24 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
 }
 
 #[test]
+fn to_measure_both_sides_are_cut_as_the_daemon_cuts() {
+    let root = toy_folder(6);
+    let cut_for = |sides| {
+        let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()]).unwrap();
+        cut(samples, &Cutting { seed: 1, input: 32, sides, detector: None, drawn: 0.0 }, &|| ())
+            .unwrap()
+    };
+    let (measured, trained) = (cut_for(Sides::Measure), cut_for(Sides::Train));
+    let paths = |cuts: &[Cut]| cuts.iter().map(|cut| cut.path.clone()).collect::<Vec<_>>();
+    assert_eq!(paths(&measured.train), paths(&trained.train), "the same sides");
+    assert!(measured.train.len() > 6);
+    assert!(measured.train.iter().all(|cut| cut.picture.width() == 32));
+    let pixels =
+        |cuts: &[Cut]| cuts.iter().map(|c| c.picture.pixels().to_vec()).collect::<Vec<_>>();
+    assert_eq!(pixels(&measured.validation), pixels(&trained.validation));
+}
+
+#[test]
 fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     let root = toy_folder(4);
     let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()]).unwrap();

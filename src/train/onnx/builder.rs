@@ -307,7 +307,7 @@ fn attribute(name: &str, kind: AttributeType) -> pb::AttributeProto {
     pb::AttributeProto { name: name.to_owned(), r#type: kind as i32, ..Default::default() }
 }
 
-fn int(name: &str, value: i64) -> pb::AttributeProto {
+pub(in crate::train) fn int(name: &str, value: i64) -> pb::AttributeProto {
     pb::AttributeProto { i: value, ..attribute(name, AttributeType::Int) }
 }
 

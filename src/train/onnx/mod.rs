@@ -6,8 +6,10 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::train) use builder::int;
 pub use builder::{ConvShape, GraphBuilder, Output};
 pub use tensors::{Weights, quantise};
+pub(in crate::train) use tensors::{floats, int32s, uint8s, value_info};
 
 /// Why a graph could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -67,12 +67,20 @@ fn tensor(name: &str, dims: &[usize], data_type: DataType, raw_data: Vec<u8>) ->
     }
 }
 
-pub(super) fn floats(name: &str, dims: &[usize], values: &[f32]) -> pb::TensorProto {
+pub(in crate::train) fn floats(name: &str, dims: &[usize], values: &[f32]) -> pb::TensorProto {
     tensor(name, dims, DataType::Float, values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
 
 pub(super) fn bytes(name: &str, dims: &[usize], values: &[i8]) -> pb::TensorProto {
     tensor(name, dims, DataType::Int8, values.iter().map(|v| v.to_le_bytes()[0]).collect())
+}
+
+pub(in crate::train) fn uint8s(name: &str, dims: &[usize], values: &[u8]) -> pb::TensorProto {
+    tensor(name, dims, DataType::Uint8, values.to_vec())
+}
+
+pub(in crate::train) fn int32s(name: &str, dims: &[usize], values: &[i32]) -> pb::TensorProto {
+    tensor(name, dims, DataType::Int32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
 
 pub(super) fn integers(name: &str, values: &[i64]) -> pb::TensorProto {
@@ -81,7 +89,7 @@ pub(super) fn integers(name: &str, values: &[i64]) -> pb::TensorProto {
 }
 
 /// Name, type float32 and shape of a graph's input or output.
-pub(super) fn value_info(name: &str, dims: &[usize]) -> pb::ValueInfoProto {
+pub(in crate::train) fn value_info(name: &str, dims: &[usize]) -> pb::ValueInfoProto {
     use pb::tensor_shape_proto::{Dimension, dimension};
     let dim = |d: &usize| Dimension {
         value: Some(dimension::Value::DimValue(*d as i64)),

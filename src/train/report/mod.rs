@@ -1,6 +1,7 @@
 //! How right a classifier is: by class, by slice, how its probabilities order faces and whether
 //! they mean what they say.
 
+mod beside;
 mod counts;
 mod curves;
 mod pages;
@@ -9,6 +10,7 @@ mod slices;
 
 use serde::Serialize;
 
+pub use beside::{Nearness, beside};
 pub use counts::{Counts, Scores};
 pub use curves::{Calibration, Roc, calibration, loss, roc};
 pub use pages::write as write_pages;
