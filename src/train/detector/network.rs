@@ -86,17 +86,15 @@ impl Head {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        Tensor::cat(self.boxes_and_points(x).to_vec(), 1)
+        Tensor::cat(vec![self.boxes(x.clone()), self.points(x)], 1)
     }
 
-    fn forward_for_landmarks(&self, x: Tensor<4>) -> Tensor<4> {
-        let [boxes, points] = self.boxes_and_points(x);
-        Tensor::cat(vec![boxes.detach(), points], 1)
+    fn boxes(&self, x: Tensor<4>) -> Tensor<4> {
+        self.output.forward(self.tower.forward(x))
     }
 
-    fn boxes_and_points(&self, x: Tensor<4>) -> [Tensor<4>; 2] {
-        let boxes = self.output.forward(self.tower.forward(x.clone()));
-        [boxes, self.points.forward(self.points_tower.forward(x))]
+    fn points(&self, x: Tensor<4>) -> Tensor<4> {
+        self.points.forward(self.points_tower.forward(x))
     }
 }
 
@@ -150,10 +148,15 @@ impl Network {
 
     /// As [`Network::forward`], but nothing is learned from it except by the landmarks' towers.
     pub fn forward_for_landmarks(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
-        let mut heads = self.neck.heads.iter();
-        self.levels(input).map(|x| match heads.next() {
-            Some(head) => head.forward_for_landmarks(x.detach()),
-            None => x,
+        // Without gradients from the start: what is computed with them and then detached is kept
+        // in memory by autodiff until something goes backward through it, which nothing would.
+        let fixed = self.valid();
+        let mut level = 0;
+        fixed.levels(input.inner()).map(|x| {
+            level += 1;
+            let boxes = fixed.neck.heads[level - 1].boxes(x.clone());
+            let points = self.neck.heads[level - 1].points(Tensor::from_inner(x));
+            Tensor::cat(vec![Tensor::from_inner(boxes), points], 1)
         })
     }
 

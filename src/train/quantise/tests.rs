@@ -47,7 +47,7 @@ fn with(folder: &Path, strange: fn(&mut GraphBuilder, &str) -> String) -> PathBu
 fn args(classifier: PathBuf, data: &Path) -> Args {
     let out = classifier.with_file_name("integer.onnx");
     let origin = data.to_str().unwrap().parse().unwrap();
-    let data = DataArgs { data: vec![origin], detector: None, seed: 1 };
+    let data = DataArgs { data: vec![origin], detector: None, corrections: None, seed: 1 };
     Args { classifier, data, faces: 40, out, report: None }
 }
 
@@ -247,6 +247,7 @@ fn faces_to_calibrate_on_are_of_all_labels_and_the_same_for_a_seed() {
         picture: crate::picture::Picture::new(1, 1),
         label,
         origin: 0,
+        bounds: None,
         width: at as f32,
         path: "a".into(),
         bare: None,
