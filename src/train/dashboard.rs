@@ -66,6 +66,11 @@ impl Dashboard {
     /// An epoch was judged; `text` stays above the picture.
     pub fn judged(&mut self, text: &str, figures: &[(&str, f64)]) {
         self.state.judged(figures);
+        self.say(text);
+    }
+
+    /// Something that stays above the picture.
+    pub fn say(&mut self, text: &str) {
         let lines: Vec<Line> = text.lines().map(Line::from).collect();
         let above = |area: &mut ratatui::buffer::Buffer| {
             Paragraph::new(lines.clone()).render(area.area, area);

@@ -53,8 +53,8 @@ pub fn compare(some: &[Probabilities], others: &[Probabilities]) -> (usize, f32)
     (near.agree, near.largest)
 }
 
-/// Exports, holds the file against the network's own answers, and writes it. The network's outputs
-/// stand for `classes`.
+/// Exports, holds the file against the network's own answers, and writes it; tells how near they
+/// are. The network's outputs stand for `classes`.
 pub fn write(
     network: &Network,
     classes: &[Label],
@@ -62,7 +62,7 @@ pub fn write(
     answers: &[Probabilities],
     temperature: f64,
     options: &Args,
-) -> Result<(), ClassifierError> {
+) -> Result<String, ClassifierError> {
     let labels: Vec<&str> = classes.iter().map(|label| label.name()).collect();
     let crop = format!("square margin={} border=replicate", crop::MARGIN);
     let metadata = [
@@ -81,11 +81,11 @@ pub fn write(
     let written = ask(&file, validation.iter().step_by(every))?;
     let (agree, largest) = compare(&written, &own);
     let of = own.len();
-    eprintln!("written model: {agree} of {of} labels agree, |Δp| ≤ {largest:.4}");
     if (agree as f64) < 0.995 * of as f64 || largest >= LARGEST {
         return Err(ClassifierError::Differs { agree, of, largest });
     }
-    put(&bytes, &options.out)
+    put(&bytes, &options.out)?;
+    Ok(format!("written model: {agree} of {of} labels agree, |Δp| ≤ {largest:.4}"))
 }
 
 /// Writes a model's file whole or not at all, and its folder if there is none.

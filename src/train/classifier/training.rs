@@ -96,7 +96,8 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let network = Network { backbone, head: head.tempered(temperature) };
     let network = ship::as_written(&network)?;
     let answers = fit::judge(&network, &validation, &fit.classes, &device);
-    ship::write(&network, &fit.classes, &validation, &answers, temperature, options)?;
+    let written = ship::write(&network, &fit.classes, &validation, &answers, temperature, options)?;
+    eprintln!("{written}");
     let file = ModelFile::open(&options.out, "", ("no classifier", &[]))?;
     let answers = ship::ask(&file, validation.iter())?;
     let report = Report::of(&validation, &answers, &sources);

@@ -71,8 +71,10 @@ impl Watch for Watcher<'_> {
         // How sure it is is put right at the end only.
         let (crops, options) = (self.validation, self.options);
         let written = ship::write(network, self.classes, crops, answers, 1.0, options);
-        if let Err(error) = written {
-            log::warn!("no model after epoch {epoch}: {error}");
+        match (written, &mut self.dashboard) {
+            (Ok(told), Some(dashboard)) => dashboard.say(&told),
+            (Ok(told), None) => eprintln!("{told}"),
+            (Err(error), _) => log::warn!("no model after epoch {epoch}: {error}"),
         }
     }
 }
