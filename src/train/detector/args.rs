@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::fit::{self, Fit, Start, Told};
 use super::judge::{self, Judgement};
-use super::{network, pages, scene};
+use super::network::Channels;
+use super::{pages, scene};
 use crate::train::history::History;
 use crate::train::{label, synthesise};
 use crate::vision;
@@ -48,6 +49,10 @@ pub struct Args {
     /// Only landmarks learn, from near faces; scores and boxes stay as --start has them
     #[arg(long, requires = "start")]
     only_landmarks: bool,
+    /// Width of the network, 0.25 to 2: factor on all channels; a narrower one is faster and starts
+    /// anew or from a file of the same width
+    #[arg(long, default_value_t = 1.0, value_parser = width)]
+    width: f64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Judge and set down the training every so many steps
@@ -62,6 +67,13 @@ pub struct Args {
     /// Folder for the curves of the training and contact sheets of its mistakes
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+}
+
+fn width(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(width) if (0.25..=2.0).contains(&width) => Ok(width),
+        _ => Err("not a number from 0.25 to 2".into()),
+    }
 }
 
 /// Runs the training.
@@ -87,10 +99,11 @@ pub fn run(args: &Args) -> Result<()> {
         println!("{}: {} pictures, {faces} faces", source.name, source.scenes.len());
         ensure!(!source.scenes.is_empty(), "{}: no picture can be used", source.name);
     }
+    let channels = Channels::of(args.width);
     println!(
         "validation: {} pictures; {:.1} million multiply-adds at 320x256",
         validation.len(),
-        network::multiply_adds(320, 256) as f64 / 1e6
+        channels.multiply_adds(320, 256) as f64 / 1e6
     );
     let mut settings = serde_json::json!({
         "boxes": args.boxes, "validate": args.validate, "background": args.background,
@@ -99,6 +112,9 @@ pub fn run(args: &Args) -> Result<()> {
     if args.drawn > 0.0 {
         // Named only where it is used, so that trainings begun without it can be taken up.
         settings["drawn"] = args.drawn.into();
+    }
+    if args.width != 1.0 {
+        settings["width"] = args.width.into();
     }
     if args.only_landmarks {
         settings["only_landmarks"] = true.into();
@@ -110,6 +126,7 @@ pub fn run(args: &Args) -> Result<()> {
         check: args.check,
         drawn: args.drawn,
         only_landmarks: args.only_landmarks,
+        channels,
     };
     fit::run(
         &fit,

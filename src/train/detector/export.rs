@@ -76,6 +76,7 @@ mod tests {
     use burn::tensor::{Device, TensorData};
 
     use super::*;
+    use crate::train::detector::network::Channels;
     use crate::train::onnx::quantise;
     use crate::train::parameters;
     use crate::train::random::Random;
@@ -101,14 +102,18 @@ mod tests {
         let (mut paths, mut written) = (Vec::new(), Vec::new());
         for seed in [4, 5] {
             device.seed(seed);
-            let network = rounded(Network::new(&device));
+            let network = rounded(Network::new(&Channels::of(1.0), &device));
             let path = folder.path().join(format!("{seed}.onnx"));
             std::fs::write(&path, export(&network).expect("it can be written")).expect("room");
             written.push(parameters::take(&network));
             paths.push(path);
         }
         let start = |paths: &[_]| {
-            let started = super::super::backbone::start_from(Network::new(&device), paths, &device);
+            let started = super::super::backbone::start_from(
+                Network::new(&Channels::of(1.0), &device),
+                paths,
+                &device,
+            );
             parameters::take(&started.expect("the files fit"))
         };
         let (first, mean) = (start(&paths[..1]), start(&paths));
@@ -127,15 +132,20 @@ mod tests {
     fn the_file_answers_as_the_network_does() {
         let device = Device::flex();
         device.seed(3);
-        let network = rounded(Network::new(&device));
+        for width in [1.0, 0.5] {
+            answers_as(&rounded(Network::new(&Channels::of(width), &device)), &device);
+        }
+    }
+
+    fn answers_as(network: &Network, device: &Device) {
         let (height, width) = (64, 96);
         let mut random = Random::new(1);
         let input: Vec<f32> = (0..3 * height * width).map(|_| random.range(-1.0, 1.0)).collect();
         let tensor =
-            Tensor::from_data(TensorData::new(input.clone(), [1, 3, height, width]), &device);
+            Tensor::from_data(TensorData::new(input.clone(), [1, 3, height, width]), device);
         let wanted = network.forward(tensor).map(floats);
 
-        let bytes = export(&network).expect("the network can be written");
+        let bytes = export(network).expect("the network can be written");
         let file = ModelFile::parse("test".into(), &bytes, "").expect("the file is whole");
         let plan = file.plan([1, 3, height, width]).expect("tract takes the file");
         let found = plan.run(&input).expect("tract runs it");

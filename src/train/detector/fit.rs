@@ -14,7 +14,7 @@ use burn::tensor::Device;
 use crossbeam_channel::{Receiver, bounded};
 
 use super::loss::{self, Batch};
-use super::network::Network;
+use super::network::{Channels, Network};
 use super::samples::{self, NEAR, SHAPES, Shape};
 use super::scene::Scenes;
 use super::targets::Cells;
@@ -38,6 +38,7 @@ pub struct Fit {
     pub drawn: f32,
     /// Scores and boxes stay as they are at the start.
     pub only_landmarks: bool,
+    pub channels: Channels,
 }
 
 /// How far a training is when it is judged.
@@ -70,7 +71,7 @@ pub fn run(
 ) -> Result<()> {
     let device = Device::flex().autodiff();
     device.seed(fit.seed);
-    let mut network = Network::new(&device);
+    let mut network = Network::new(&fit.channels, &device);
     if !start.files.is_empty() {
         network = backbone::start_from(network, start.files, &device)?;
     }

@@ -13,27 +13,73 @@ pub const POINT_CHANNELS: usize = 10;
 pub const CHANNELS: usize = BOX_CHANNELS + POINT_CHANNELS;
 pub const STRIDES: [usize; 3] = [8, 16, 32];
 
-/// Input channels, output channels, stride of each separable block of the backbone.
-pub const BLOCKS: [(usize, usize, usize); 12] = [
-    (16, 32, 1),
-    (32, 32, 2),
-    (32, 32, 1),
-    (32, 64, 2),
-    (64, 64, 1),
-    (64, 64, 1),
-    (64, 64, 1),
-    (64, 128, 2),
-    (128, 128, 1),
-    (128, 128, 1),
-    (128, 256, 2),
-    (256, 256, 1),
+/// Output channels at width 1 and stride of each separable block of the backbone.
+const BLOCKS: [(usize, usize); 12] = [
+    (32, 1),
+    (32, 2),
+    (32, 1),
+    (64, 2),
+    (64, 1),
+    (64, 1),
+    (64, 1),
+    (128, 2),
+    (128, 1),
+    (128, 1),
+    (256, 2),
+    (256, 1),
 ];
 /// Blocks after which a stride of 8, 16 and 32 is complete.
 pub const TAPS: [usize; 3] = [6, 9, 11];
-/// Channels of the stem, of the top-down path, and of the landmarks' own tower.
-pub const STEM: usize = 16;
-pub const NECK: usize = 64;
-pub const POINTS: usize = 48;
+/// Channels at width 1 of the stem, of the top-down path, and of the landmarks' own tower.
+const STEM: usize = 16;
+const NECK: usize = 64;
+const POINTS: usize = 48;
+
+/// How many channels each part has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channels {
+    stem: usize,
+    /// Input channels, output channels, stride.
+    blocks: Vec<(usize, usize, usize)>,
+    neck: usize,
+    points: usize,
+}
+
+impl Channels {
+    /// Those of width 1 times `width`, in steps of eight, which vector registers like, and at
+    /// least eight.
+    pub fn of(width: f64) -> Self {
+        let times = |channels: usize| ((channels as f64 * width / 8.0).round() as usize).max(1) * 8;
+        let mut input = times(STEM);
+        let block = |(output, stride): (usize, usize)| {
+            let block = (input, times(output), stride);
+            input = block.1;
+            block
+        };
+        let blocks = BLOCKS.into_iter().map(block).collect();
+        Self { stem: times(STEM), blocks, neck: times(NECK), points: times(POINTS) }
+    }
+
+    /// Multiply-adds for an input of `width` × `height` pixels, multiples of 32.
+    pub fn multiply_adds(&self, width: usize, height: usize) -> usize {
+        let separable = |i: usize, o: usize, cells: usize| cells * (9 * i + i * o);
+        let mut cells = width * height / 4;
+        let mut total = cells * 27 * self.stem;
+        for &(input, output, stride) in &self.blocks {
+            cells /= stride * stride;
+            total += separable(input, output, cells);
+        }
+        let (neck, points) = (self.neck, self.points);
+        for (level, stride) in STRIDES.into_iter().enumerate() {
+            let cells = width * height / (stride * stride);
+            let lateral = if level == 0 { 0 } else { self.blocks[TAPS[level]].1 * neck };
+            let boxes = separable(neck, neck, cells) + cells * neck * BOX_CHANNELS;
+            let marks = separable(neck, points, cells) + cells * points * POINT_CHANNELS;
+            total += cells * lateral + boxes + marks;
+        }
+        total
+    }
+}
 
 /// A 3×3 depthwise convolution, then a 1×1; a bias and ReLU after each. There is no batch
 /// normalisation: the published weights come with theirs, which is folded when they are read.
@@ -67,20 +113,21 @@ pub struct Head {
 }
 
 impl Head {
-    fn new(device: &Device) -> Self {
-        let mut output = convolution(NECK, BOX_CHANNELS, 1, 1, 1, device);
+    fn new(channels: &Channels, device: &Device) -> Self {
+        let (neck, marks) = (channels.neck, channels.points);
+        let mut output = convolution(neck, BOX_CHANNELS, 1, 1, 1, device);
         output.weight =
-            Initializer::Normal { mean: 0.0, std: 0.01 }.init([BOX_CHANNELS, NECK, 1, 1], device);
+            Initializer::Normal { mean: 0.0, std: 0.01 }.init([BOX_CHANNELS, neck, 1, 1], device);
         // Boxes start two cells wide.
         let start = [-4.6_f32, 0.0, 0.0, 0.7, 0.7];
         output.bias = output.bias.map(|bias| bias.map(|b| Tensor::from_floats(start, &b.device())));
-        let mut points = convolution(POINTS, POINT_CHANNELS, 1, 1, 1, device);
+        let mut points = convolution(marks, POINT_CHANNELS, 1, 1, 1, device);
         points.weight = Initializer::Normal { mean: 0.0, std: 0.01 }
-            .init([POINT_CHANNELS, POINTS, 1, 1], device);
+            .init([POINT_CHANNELS, marks, 1, 1], device);
         Self {
-            tower: Separable::new(NECK, NECK, 1, device),
+            tower: Separable::new(neck, neck, 1, device),
             output,
-            points_tower: Separable::new(NECK, POINTS, 1, device),
+            points_tower: Separable::new(neck, marks, 1, device),
             points,
         }
     }
@@ -123,16 +170,18 @@ pub struct Network {
 impl Network {
     /// Random weights; scores start near 0.01, so that the many background cells do not drown the
     /// few faces at first (Lin et al., "Focal Loss for Dense Object Detection", 2017).
-    pub fn new(device: &Device) -> Self {
-        let blocks = BLOCKS.iter().map(|&(i, o, s)| Separable::new(i, o, s, device)).collect();
-        let stem = convolution(3, STEM, 3, 2, 1, device);
-        let [_, c16, c32] = TAPS.map(|tap| BLOCKS[tap].1);
+    pub fn new(channels: &Channels, device: &Device) -> Self {
+        let neck = channels.neck;
+        let block = |&(i, o, s): &(usize, usize, usize)| Separable::new(i, o, s, device);
+        let blocks = channels.blocks.iter().map(block).collect();
+        let stem = convolution(3, channels.stem, 3, 2, 1, device);
+        let [_, c16, c32] = TAPS.map(|tap| channels.blocks[tap].1);
         Self {
             backbone: Backbone { stem, blocks },
             neck: Neck {
-                lateral16: convolution(c16, NECK, 1, 1, 1, device),
-                lateral32: convolution(c32, NECK, 1, 1, 1, device),
-                heads: STRIDES.iter().map(|_| Head::new(device)).collect(),
+                lateral16: convolution(c16, neck, 1, 1, 1, device),
+                lateral32: convolution(c32, neck, 1, 1, 1, device),
+                heads: STRIDES.iter().map(|_| Head::new(channels, device)).collect(),
             },
         }
     }
@@ -160,7 +209,7 @@ impl Network {
         })
     }
 
-    /// What the last layer of the landmarks sees, `[n, 48, h / stride, w / stride]` for each stride.
+    /// What the last layer of the landmarks sees, `[n, points, h / stride, w / stride]` for each stride.
     pub fn point_features(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
         let mut level = 0;
         self.levels(input).map(|x| {
@@ -185,25 +234,6 @@ impl Network {
         let p8 = taps[0].clone() + double(p16.clone());
         [p8, p16, p32]
     }
-}
-
-/// Multiply-adds for an input of `width` × `height`, multiples of 32.
-pub fn multiply_adds(width: usize, height: usize) -> usize {
-    let separable = |i: usize, o: usize, cells: usize| cells * (9 * i + i * o);
-    let mut cells = width * height / 4;
-    let mut total = cells * 27 * STEM;
-    for (input, output, stride) in BLOCKS {
-        cells /= stride * stride;
-        total += separable(input, output, cells);
-    }
-    for (level, stride) in STRIDES.into_iter().enumerate() {
-        let cells = width * height / (stride * stride);
-        let lateral = if level == 0 { 0 } else { BLOCKS[TAPS[level]].1 * NECK };
-        let boxes = separable(NECK, NECK, cells) + cells * NECK * BOX_CHANNELS;
-        let points = separable(NECK, POINTS, cells) + cells * POINTS * POINT_CHANNELS;
-        total += cells * lateral + boxes + points;
-    }
-    total
 }
 
 fn convolution(
@@ -238,10 +268,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_narrower_network_costs_as_much_less_and_its_parts_fit() {
+        let full = Channels::of(1.0);
+        assert_eq!((full.stem, full.neck, full.points), (STEM, NECK, POINTS));
+        assert_eq!(full.multiply_adds(320, 256), 98_071_040);
+        for width in [0.25, 0.5, 0.625, 0.75, 1.5] {
+            let channels = Channels::of(width);
+            let part =
+                channels.multiply_adds(320, 256) as f64 / full.multiply_adds(320, 256) as f64;
+            assert!(part < width * 1.4 && part > width * width * 0.9, "{width}: {part}");
+            let device = Device::flex();
+            let input = Tensor::<4>::full([1, 3, 64, 96], 0.3, &device);
+            let [fine, ..] = Network::new(&channels, &device).forward(input);
+            assert_eq!(fine.dims(), [1, CHANNELS, 8, 12]);
+        }
+    }
+
+    #[test]
     fn landmarks_can_learn_alone_and_answer_as_before() {
         let device = Device::flex().autodiff();
         device.seed(6);
-        let network = Network::new(&device);
+        let network = Network::new(&Channels::of(1.0), &device);
         let input = || Tensor::<4>::full([1, 3, 64, 64], 0.3, &device);
         let floats = |outputs: [Tensor<4>; 3]| -> Vec<f32> {
             let flat = outputs.map(|o| o.flatten::<1>(0, 3));

@@ -7,7 +7,7 @@
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::network::{Head, Network, POINT_CHANNELS, POINTS, STRIDES};
+use super::network::{Head, Network, POINT_CHANNELS, STRIDES};
 use super::targets::{self, Cells};
 use crate::picture::{Point, yaw};
 
@@ -17,7 +17,6 @@ const RIDGE: f64 = 1e-3;
 const TURN: f32 = 25.0;
 /// Cells a stride needs, or its layer stays as it is.
 const LEAST: usize = 500;
-const INPUTS: usize = POINTS + 1;
 
 /// The sums that a regression needs, for one stride.
 struct Sums {
@@ -34,25 +33,27 @@ pub fn landmarks(
     batches: impl Iterator<Item = (usize, Vec<f32>, Vec<Cells>)>,
     device: &Device,
 ) -> Network {
+    let features = network.neck.heads.first().map_or(0, |head| head.points.weight.dims()[1]);
+    let inputs = features + 1;
     let mut sums = STRIDES.map(|_| Sums {
-        square: vec![0.0; INPUTS * INPUTS],
-        cross: vec![0.0; INPUTS * POINT_CHANNELS],
+        square: vec![0.0; inputs * inputs],
+        cross: vec![0.0; inputs * POINT_CHANNELS],
         cells: 0,
     });
     for (side, input, cells) in batches {
         let data = TensorData::new(input, [cells.len(), 3, side, side]);
-        let features = network.point_features(Tensor::from_data(data, device));
+        let levels = network.point_features(Tensor::from_data(data, device));
         let grid = targets::grid(side);
         let mut first = 0;
-        for ((features, sums), stride) in features.into_iter().zip(&mut sums).zip(STRIDES) {
+        for ((level, sums), stride) in levels.into_iter().zip(&mut sums).zip(STRIDES) {
             let count = (side / stride).pow(2);
             // All are float32, so the conversion cannot fail.
-            let values: Vec<f32> = features.into_data().try_into_vec().unwrap_or_default();
-            for (sample, values) in cells.iter().zip(values.chunks_exact(POINTS * count)) {
+            let values: Vec<f32> = level.into_data().try_into_vec().unwrap_or_default();
+            for (sample, values) in cells.iter().zip(values.chunks_exact(features * count)) {
                 for cell in 0..count {
                     let at = first + cell;
                     if sample.has_landmarks[at] > 0.0 {
-                        let row: Vec<f64> = (0..POINTS)
+                        let row: Vec<f64> = (0..features)
                             .map(|channel| f64::from(values[channel * count + cell]))
                             .chain([1.0])
                             .collect();
@@ -85,7 +86,7 @@ impl Sums {
         let weight = f64::from((stride / size).powi(2) * (1.0 + turn * turn));
         for (index, &a) in row.iter().enumerate() {
             for (other, &b) in row.iter().enumerate() {
-                self.square[index * INPUTS + other] += weight * a * b;
+                self.square[index * row.len() + other] += weight * a * b;
             }
             for (channel, point) in
                 points.iter().flat_map(|p| [p.x - center.x, p.y - center.y]).enumerate()
@@ -101,43 +102,46 @@ impl Sums {
 /// Solves `square * solution = cross` by Cholesky's decomposition, after adding the ridge; `None`
 /// where the features say nothing.
 fn solve(mut square: Vec<f64>, mut cross: Vec<f64>) -> Option<Vec<f64>> {
-    let mean = (0..POINTS).map(|i| square[i * INPUTS + i]).sum::<f64>() / POINTS as f64;
-    for i in 0..POINTS {
-        square[i * INPUTS + i] += RIDGE * mean;
+    let inputs = cross.len() / POINT_CHANNELS;
+    let features = inputs - 1;
+    let mean = (0..features).map(|i| square[i * inputs + i]).sum::<f64>() / features as f64;
+    for i in 0..features {
+        square[i * inputs + i] += RIDGE * mean;
     }
-    for i in 0..INPUTS {
+    for i in 0..inputs {
         for j in 0..=i {
-            let known: f64 = (0..j).map(|k| square[i * INPUTS + k] * square[j * INPUTS + k]).sum();
-            let rest = square[i * INPUTS + j] - known;
-            square[i * INPUTS + j] = if i == j {
+            let known: f64 = (0..j).map(|k| square[i * inputs + k] * square[j * inputs + k]).sum();
+            let rest = square[i * inputs + j] - known;
+            square[i * inputs + j] = if i == j {
                 (rest > 0.0).then(|| rest.sqrt())?
             } else {
-                rest / square[j * INPUTS + j]
+                rest / square[j * inputs + j]
             };
         }
     }
     for channel in 0..POINT_CHANNELS {
         let at = |row: usize| row * POINT_CHANNELS + channel;
-        for i in 0..INPUTS {
-            let known: f64 = (0..i).map(|k| square[i * INPUTS + k] * cross[at(k)]).sum();
-            cross[at(i)] = (cross[at(i)] - known) / square[i * INPUTS + i];
+        for i in 0..inputs {
+            let known: f64 = (0..i).map(|k| square[i * inputs + k] * cross[at(k)]).sum();
+            cross[at(i)] = (cross[at(i)] - known) / square[i * inputs + i];
         }
-        for i in (0..INPUTS).rev() {
-            let known: f64 = (i + 1..INPUTS).map(|k| square[k * INPUTS + i] * cross[at(k)]).sum();
-            cross[at(i)] = (cross[at(i)] - known) / square[i * INPUTS + i];
+        for i in (0..inputs).rev() {
+            let known: f64 = (i + 1..inputs).map(|k| square[k * inputs + i] * cross[at(k)]).sum();
+            cross[at(i)] = (cross[at(i)] - known) / square[i * inputs + i];
         }
     }
     Some(cross)
 }
 
 fn put(head: &mut Head, solution: &[f64], device: &Device) {
+    let features = solution.len() / POINT_CHANNELS - 1;
     let value = |input: usize, channel: usize| solution[input * POINT_CHANNELS + channel] as f32;
     let weight: Vec<f32> = (0..POINT_CHANNELS)
-        .flat_map(|channel| (0..POINTS).map(move |input| (input, channel)))
+        .flat_map(|channel| (0..features).map(move |input| (input, channel)))
         .map(|(input, channel)| value(input, channel))
         .collect();
-    let bias: Vec<f32> = (0..POINT_CHANNELS).map(|channel| value(POINTS, channel)).collect();
-    let data = TensorData::new(weight, [POINT_CHANNELS, POINTS, 1, 1]);
+    let bias: Vec<f32> = (0..POINT_CHANNELS).map(|channel| value(features, channel)).collect();
+    let data = TensorData::new(weight, [POINT_CHANNELS, features, 1, 1]);
     head.points.weight = Param::from_tensor(Tensor::from_data(data, device));
     head.points.bias = Some(Param::from_tensor(Tensor::from_floats(bias.as_slice(), device)));
 }
@@ -146,6 +150,9 @@ fn put(head: &mut Head, solution: &[f64], device: &Device) {
 mod tests {
     use super::*;
     use crate::train::random::Random;
+
+    const POINTS: usize = 48;
+    const INPUTS: usize = POINTS + 1;
 
     #[test]
     fn a_linear_truth_is_found_again() {
