@@ -90,8 +90,8 @@ pub fn run(args: &Args) -> Result<()> {
         let seen = look(&mut views, &picture)?;
         let mut rows = rows(image, &seen, args);
         if let Some(classifier) = &mut classifier {
-            let unlabelled = |(face, _): &&mut (Annotation, f32)| face.label.is_none();
-            for (face, _) in rows.iter_mut().filter(unlabelled) {
+            let wanted = |(face, _): &&mut (Annotation, f32)| face.label.is_none() && !face.ignore;
+            for (face, _) in rows.iter_mut().filter(wanted) {
                 let (label, probability) = classifier.classify(&picture, &face.bounds)?.best();
                 face.label = (probability >= args.sure).then_some(label);
             }

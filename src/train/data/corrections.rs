@@ -15,7 +15,7 @@ const SAME: f32 = 1.0;
 /// One row, read.
 struct Correction {
     line: u64,
-    /// The end of the picture's path: its name, or folder and name.
+    /// The end of the picture's path: its name, with as many folders before it as tell it apart.
     image: PathBuf,
     /// `None`: every face of the picture.
     bounds: Option<Rect>,
@@ -66,9 +66,14 @@ impl Corrections {
             by_name: HashMap::new(),
             skipped: Vec::new(),
         };
-        for record in reader.records() {
+        for record in reader.byte_records() {
+            // Names that are not UTF-8 cost their row, not the file.
             let record = record.map_err(unreadable)?;
             let line = record.position().map_or(0, csv::Position::line);
+            let Ok(record) = csv::StringRecord::from_byte_record(record) else {
+                all.skipped.push(format!("{}:{line}: it is not UTF-8", path.display()));
+                continue;
+            };
             let text = |at: usize| record.get(at).unwrap_or("");
             match row(text(image), text(label), edges.map(|at| at.map_or("", text)), line) {
                 Ok(row) => all.add(row),
@@ -168,7 +173,7 @@ mod tests {
         }
     }
 
-    fn corrected(text: &str) -> (Vec<Sample>, Vec<String>, Corrected) {
+    fn corrected(text: impl AsRef<[u8]>) -> (Vec<Sample>, Vec<String>, Corrected) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("corrections.csv");
         std::fs::write(&path, text).unwrap();
@@ -218,6 +223,14 @@ mod tests {
         {
             assert!(told.contains(part), "{part} in {told}");
         }
+    }
+
+    #[test]
+    fn a_row_that_is_not_utf_8_costs_itself_alone() {
+        let (_, skipped, done) =
+            corrected(b"image,label\n\xff.png,with_mask\nhall/1.png,without_mask\n");
+        assert_eq!(done.relabelled, 1);
+        assert!(skipped[0].ends_with(":2: it is not UTF-8"), "{skipped:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! on other data, or with another split, finds more.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use anyhow::{Context, Result};
 
@@ -88,13 +88,18 @@ fn table(doubts: &[Doubt]) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
-/// Folder and name: enough to tell pictures of different sources apart, wherever they lie.
+/// Source, class folder and name, which tell pictures apart wherever the sources lie: two sources
+/// often have a `without_mask/1.jpg` each.
 fn ending(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match path.parent().and_then(Path::file_name) {
-        Some(folder) => format!("{}/{name}", folder.to_string_lossy()),
-        None => name.into_owned(),
-    }
+    let mut parts: Vec<_> = path
+        .components()
+        .rev()
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .take(3)
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    parts.reverse();
+    parts.join("/")
 }
 
 #[cfg(test)]
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn what_it_writes_can_be_put_right_and_given_back() {
         let bounds = Some(Rect { x1: 3.24, y1: 4.0, x2: 43.0, y2: 60.5 });
-        let crops = [cut("/x/a/1.png", bounds), cut("/x/a/2.png", None), cut("/x/a/3.png", bounds)];
+        let crops = [cut("/x/a/1.png", bounds), cut("/x/a/2.png", None), cut("/y/a/1.png", bounds)];
         let answer = |with_mask: f32| Probabilities {
             with_mask,
             without_mask: 1.0 - with_mask,
@@ -131,8 +136,8 @@ mod tests {
         let path = folder.path().join("review.csv");
         let text = fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[1], "1,a/2.png,,,,,with_mask,without_mask,0.100");
-        assert_eq!(lines[2], "2,a/1.png,3.2,4.0,43.0,60.5,with_mask,without_mask,0.300");
+        assert_eq!(lines[1], "1,x/a/2.png,,,,,with_mask,without_mask,0.100");
+        assert_eq!(lines[2], "2,x/a/1.png,3.2,4.0,43.0,60.5,with_mask,without_mask,0.300");
 
         fs::write(&path, text.replace("with_mask,without_mask,0.300", "leave_out,,")).unwrap();
         let sample = |cut: &Cut| Sample {
@@ -147,6 +152,8 @@ mod tests {
         let mut skipped = vec![];
         let done = Corrections::read(&path).unwrap().apply(&mut samples, &mut skipped);
         assert_eq!((done.relabelled, done.left_out, samples.len()), (0, 1, 2));
+        // The face of the same name in another source stays.
+        assert!(samples.iter().any(|sample| sample.path == crops[2].path));
         assert!(skipped.is_empty(), "{skipped:?}");
     }
 
