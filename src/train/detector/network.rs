@@ -4,8 +4,9 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+
+use crate::train::layers::{Cut, convolve};
 
 /// Score, centre and size; then x and y of five landmarks; see `vision::decode::center`.
 pub const BOX_CHANNELS: usize = 5;
@@ -98,7 +99,7 @@ impl Separable {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        relu(self.pointwise.forward(relu(self.depthwise.forward(x))))
+        convolve(&self.pointwise, convolve(&self.depthwise, x, Cut::RELU), Cut::RELU)
     }
 }
 
@@ -137,11 +138,11 @@ impl Head {
     }
 
     fn boxes(&self, x: Tensor<4>) -> Tensor<4> {
-        self.output.forward(self.tower.forward(x))
+        convolve(&self.output, self.tower.forward(x), Cut::NONE)
     }
 
     fn points(&self, x: Tensor<4>) -> Tensor<4> {
-        self.points.forward(self.points_tower.forward(x))
+        convolve(&self.points, self.points_tower.forward(x), Cut::NONE)
     }
 }
 
@@ -220,7 +221,7 @@ impl Network {
 
     /// The top-down path, finest stride first.
     fn levels(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
-        let mut x = relu(self.backbone.stem.forward(input));
+        let mut x = convolve(&self.backbone.stem, input, Cut::RELU);
         let mut taps = Vec::with_capacity(TAPS.len());
         for (index, block) in self.backbone.blocks.iter().enumerate() {
             x = block.forward(x);
@@ -229,8 +230,8 @@ impl Network {
             }
         }
         let neck = &self.neck;
-        let p32 = relu(neck.lateral32.forward(taps[2].clone()));
-        let p16 = relu(neck.lateral16.forward(taps[1].clone())) + double(p32.clone());
+        let p32 = convolve(&neck.lateral32, taps[2].clone(), Cut::RELU);
+        let p16 = convolve(&neck.lateral16, taps[1].clone(), Cut::RELU) + double(p32.clone());
         let p8 = taps[0].clone() + double(p16.clone());
         [p8, p16, p32]
     }

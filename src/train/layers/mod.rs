@@ -2,6 +2,9 @@
 //! Keras or of torchvision, and how it is written as ONNX.
 //! Never: which layers make which network.
 
+mod apply;
+mod kernels;
+mod ops;
 mod write;
 
 use burn::module::Module;
@@ -9,6 +12,9 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, TensorData};
 
+pub use apply::convolve;
+use apply::normalise;
+pub use kernels::Cut;
 pub use write::{Writer, fold};
 
 /// Whose weights a network can start from; the two build the same layers differently, and weights
@@ -102,8 +108,9 @@ pub struct BatchNormConv {
 }
 
 impl BatchNormConv {
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(self.conv.forward(x))
+    /// Both, then the cut.
+    pub fn forward(&self, x: Tensor<4>, cut: Cut) -> Tensor<4> {
+        normalise(&self.norm, convolve(&self.conv, x, Cut::NONE), cut)
     }
 }
 
@@ -129,8 +136,4 @@ pub fn to_layout(pictures: Tensor<4>, layout: Layout) -> Tensor<4> {
     };
     let (factors, offsets) = torchvision_input();
     pictures * row(factors) + row(offsets)
-}
-
-pub fn relu6(x: Tensor<4>) -> Tensor<4> {
-    x.clamp(0.0, 6.0)
 }

@@ -1,7 +1,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::train::layers::{BatchNormConv, Layout, Maker, Shape, relu6, to_layout};
+use crate::train::layers::{BatchNormConv, Cut, Layout, Maker, Shape, to_layout};
 
 /// Expansion, channels at width 1, repeats, first stride: table 2 of the paper.
 const STAGES: [(usize, f64, usize, usize); 7] = [
@@ -90,10 +90,10 @@ impl Block {
 
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let x = match &self.expand {
-            Some(expand) => relu6(expand.forward(input.clone())),
+            Some(expand) => expand.forward(input.clone(), Cut::RELU6),
             None => input.clone(),
         };
-        let x = self.project.forward(relu6(self.depthwise.forward(x)));
+        let x = self.project.forward(self.depthwise.forward(x, Cut::RELU6), Cut::NONE);
         if self.residual { x + input } else { x }
     }
 }
@@ -110,11 +110,11 @@ pub struct MobileNet {
 impl MobileNet {
     /// What the published weights end in: `[n, features, side / 32, side / 32]`.
     pub fn features(&self, pictures: Tensor<4>) -> Tensor<4> {
-        let mut x = relu6(self.stem.forward(to_layout(pictures, self.layout())));
+        let mut x = self.stem.forward(to_layout(pictures, self.layout()), Cut::RELU6);
         for block in &self.blocks {
             x = block.forward(x);
         }
-        relu6(self.last.forward(x))
+        self.last.forward(x, Cut::RELU6)
     }
 
     pub fn layout(&self) -> Layout {

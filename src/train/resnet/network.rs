@@ -4,7 +4,7 @@ use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 
-use crate::train::layers::{BatchNormConv, Layout, Maker, Shape, to_layout};
+use crate::train::layers::{BatchNormConv, Cut, Layout, Maker, Shape, to_layout};
 
 /// Channels inside the blocks of each stage at width 1; a block gives four times as many.
 const STAGES: [usize; 4] = [64, 128, 256, 512];
@@ -75,10 +75,10 @@ impl Bottleneck {
     }
 
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.narrow.forward(input.clone()));
-        let x = self.widen.forward(relu(self.middle.forward(x)));
+        let x = self.narrow.forward(input.clone(), Cut::RELU);
+        let x = self.widen.forward(self.middle.forward(x, Cut::RELU), Cut::NONE);
         let beside = match &self.project {
-            Some(project) => project.forward(input),
+            Some(project) => project.forward(input, Cut::NONE),
             None => input,
         };
         relu(x + beside)
@@ -95,7 +95,7 @@ pub struct ResNet {
 impl ResNet {
     /// `[n, features, side / 32, side / 32]`.
     pub fn features(&self, pictures: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.stem.forward(to_layout(pictures, Layout::Torchvision)));
+        let x = self.stem.forward(to_layout(pictures, Layout::Torchvision), Cut::RELU);
         let pool = MaxPoolOptions {
             kernel_size: [3, 3],
             stride: [2, 2],
