@@ -42,7 +42,10 @@ impl History {
             text += &serde_json::to_string(row)?;
             text.push('\n');
         }
-        fs::write(&self.path, text)
+        // The first checkpoint, which would make the folder, comes after the first row.
+        let folder = self.path.parent().map_or(Ok(()), fs::create_dir_all);
+        folder
+            .and_then(|()| fs::write(&self.path, text))
             .with_context(|| format!("{}: cannot be written", self.path.display()))
     }
 
@@ -79,7 +82,7 @@ mod tests {
     #[test]
     fn a_training_taken_up_again_goes_on_where_its_checkpoint_was() {
         let folder = tempfile::tempdir().unwrap();
-        let checkpoint = folder.path().join("run");
+        let checkpoint = folder.path().join("new").join("run");
         let mut history = History::open(&checkpoint, 0);
         for (at, loss) in [(1, 0.9), (2, 0.5), (3, 0.4)] {
             history.push(at, &[("loss", loss), ("accuracy", 1.0 - loss)]).unwrap();
