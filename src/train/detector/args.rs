@@ -49,6 +49,9 @@ pub struct Args {
     /// Only landmarks learn, from near faces; scores and boxes stay as --start has them
     #[arg(long, requires = "start")]
     only_landmarks: bool,
+    /// How much landmarks count in the loss beside scores (1) and boxes (2), 0 to 10
+    #[arg(long, default_value_t = 1.0, value_parser = landmark_weight)]
+    landmark_weight: f32,
     /// Width of the network, 0.25 to 2: factor on all channels; a narrower one is faster and starts
     /// anew or from a file of the same width
     #[arg(long, default_value_t = 1.0, value_parser = width)]
@@ -73,6 +76,13 @@ fn width(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(width) if (0.25..=2.0).contains(&width) => Ok(width),
         _ => Err("not a number from 0.25 to 2".into()),
+    }
+}
+
+fn landmark_weight(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(weight) if (0.0..=10.0).contains(&weight) => Ok(weight),
+        _ => Err("not a number from 0 to 10".into()),
     }
 }
 
@@ -116,6 +126,9 @@ pub fn run(args: &Args) -> Result<()> {
     if args.width != 1.0 {
         settings["width"] = args.width.into();
     }
+    if args.landmark_weight != 1.0 {
+        settings["landmark_weight"] = args.landmark_weight.into();
+    }
     if args.only_landmarks {
         settings["only_landmarks"] = true.into();
     }
@@ -126,6 +139,7 @@ pub fn run(args: &Args) -> Result<()> {
         check: args.check,
         drawn: args.drawn,
         only_landmarks: args.only_landmarks,
+        landmark_weight: args.landmark_weight,
         channels,
     };
     fit::run(

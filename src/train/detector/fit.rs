@@ -38,6 +38,8 @@ pub struct Fit {
     pub drawn: f32,
     /// Scores and boxes stay as they are at the start.
     pub only_landmarks: bool,
+    /// How much landmarks count in the loss beside scores (1) and boxes (2).
+    pub landmark_weight: f32,
     pub channels: Channels,
 }
 
@@ -115,7 +117,7 @@ pub fn run(
         } else {
             network.forward(input)
         };
-        let terms = loss::of(outputs, &batch);
+        let terms = loss::of(outputs, &batch, fit.landmark_weight);
         let gradients = GradientsParams::from_grads(terms.total.backward(), &network);
         let told = [terms.score, terms.boxes, terms.landmarks].map(|t| t.into_scalar::<f32>());
         ensure!(

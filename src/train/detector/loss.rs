@@ -6,10 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::network::{CHANNELS, STRIDES};
 use super::targets::{self, Cells};
 
-/// Weights of the terms: boxes count twice because a face found in the wrong place is no use to
-/// the crop.
+/// Boxes count twice because a face found in the wrong place is no use to the crop.
 const BOX: f32 = 2.0;
-const LANDMARK: f32 = 1.0;
 /// Pixel distances are compared in parts of the face's size; beyond this part the loss is linear.
 /// With a wide knee the error of the mean face on a turned head hardly counts: a nose that is 0.1
 /// beside its place is a head turned by half.
@@ -59,8 +57,9 @@ pub struct Terms {
 }
 
 /// Quality focal loss on scores (Li et al., "Generalized Focal Loss", 2020: the score learns the
-/// IoU of its box), GIoU on boxes (Rezatofighi et al. 2019), smooth L1 on landmarks.
-pub fn of(outputs: [Tensor<4>; 3], batch: &Batch) -> Terms {
+/// IoU of its box), GIoU on boxes (Rezatofighi et al. 2019), smooth L1 on landmarks times
+/// `landmark_weight`.
+pub fn of(outputs: [Tensor<4>; 3], batch: &Batch, landmark_weight: f32) -> Terms {
     let device = batch.positive.device();
     let flat: Vec<Tensor<3>> = outputs
         .into_iter()
@@ -112,7 +111,7 @@ pub fn of(outputs: [Tensor<4>; 3], batch: &Batch) -> Terms {
     let known = batch.has_landmarks.clone();
     let landmarks = (smooth.sum_dim(1).reshape([n, per]) * known.clone()).sum()
         / known.sum().clamp_min(1.0)
-        * LANDMARK;
+        * landmark_weight;
 
     Terms { total: score.clone() + boxes.clone() + landmarks.clone(), score, boxes, landmarks }
 }
@@ -145,4 +144,31 @@ fn overlap(a: [Tensor<2>; 4], b: [Tensor<2>; 4]) -> (Tensor<2>, Tensor<2>) {
     let iou = common / union.clone();
     let giou = iou.clone() - (hull.clone() - union) / hull;
     (iou, giou)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::{Point, Rect};
+    use crate::train::detector::targets::{Target, assign};
+
+    #[test]
+    fn landmarks_count_as_much_as_they_are_weighed() {
+        let device = Device::flex();
+        let bounds = Rect { x1: 20.0, y1: 16.0, x2: 44.0, y2: 48.0 };
+        let landmarks = Some([Point { x: 30.0, y: 30.0 }; 5]);
+        let cells = assign(&[Target { bounds, landmarks, ignore: false, bare: true }], 64);
+        let batch = Batch::new(vec![0.0; 3 * 64 * 64], &[cells], 64, &device);
+        let outputs = || {
+            STRIDES.map(|stride| Tensor::zeros([1, CHANNELS, 64 / stride, 64 / stride], &device))
+        };
+        let told = |weight| {
+            let terms = of(outputs(), &batch, weight);
+            [terms.total, terms.score, terms.boxes, terms.landmarks].map(|t| t.into_scalar::<f32>())
+        };
+        let [once, thrice] = [told(1.0), told(3.0)];
+        assert!(once[3] > 0.1 && once[1..3] == thrice[1..3]);
+        assert!((thrice[3] - 3.0 * once[3]).abs() < 1e-4);
+        assert!((thrice[0] - once[0] - 2.0 * once[3]).abs() < 1e-4);
+    }
 }
