@@ -7,6 +7,7 @@ use std::path::Path;
 
 use maskgate::camera::decode_image;
 use maskgate::config::Config;
+use maskgate::picture::{Label, Picture};
 use maskgate::vision::Vision;
 
 /// `PICTURE: box, score, landmarks, probabilities` of each face, places as parts of the picture.
@@ -14,10 +15,13 @@ const NUMBERS: &str = include_str!("assets/numbers.txt");
 const PICTURES: [&str; 4] =
     ["bare_face.jpg", "masked_face.jpg", "two_people.jpg", "under_nose.jpg"];
 
+fn picture(name: &str) -> Picture {
+    decode_image(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets").join(name)).unwrap()
+}
+
 /// What the models say of `name`, one line a face.
 fn numbers(vision: &mut Vision, name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets").join(name);
-    let picture = decode_image(&path).unwrap();
+    let picture = picture(name);
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let mut lines = String::new();
     for look in vision.look(&picture).unwrap() {
@@ -51,4 +55,19 @@ fn both_models_give_the_same_numbers_on_every_processor() {
             assert!((found - known).abs() <= 1e-4, "{name}: {found}, known is {known}");
         }
     }
+}
+
+#[test]
+fn the_smaller_classifier_calls_every_face_as_the_built_in_one_does() {
+    let mut config = Config::default();
+    let mut labels = |model: &str| -> Vec<Label> {
+        config.classifier.model = model.into();
+        let mut vision = Vision::load(&config.detector, &config.classifier).unwrap();
+        let looks = PICTURES.map(|name| vision.look(&picture(name)).unwrap());
+        looks.iter().flatten().map(|look| look.probabilities.best().0).collect()
+    };
+    let small = concat!(env!("CARGO_MANIFEST_DIR"), "/models/classifier-96.onnx");
+    let (built_in, small) = (labels(""), labels(small));
+    assert_eq!(small, built_in);
+    assert!(built_in.contains(&Label::IncorrectMask));
 }
