@@ -95,3 +95,54 @@ fn cut_off(x: Tensor<4>, cut: Cut) -> Tensor<4> {
         Cut { low, high } => x.clamp(low, high),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::conv::Conv2dConfig;
+    use burn::tensor::activation::relu;
+    use burn::tensor::{Device, Distribution};
+
+    use super::*;
+
+    #[test]
+    fn layers_and_their_gradients_are_those_of_the_framework() {
+        let device = Device::flex().autodiff();
+        device.seed(4);
+        // Channels in and out, kernel, stride, groups; the last two are left to the framework.
+        let shapes =
+            [(6, 6, 3, 1, 6), (6, 6, 3, 2, 6), (6, 4, 1, 1, 1), (6, 4, 3, 2, 1), (6, 4, 1, 2, 2)];
+        for (shape, same) in shapes.into_iter().flat_map(|shape| [(shape, true), (shape, false)]) {
+            let (from, to, kernel, stride, groups) = shape;
+            let pad = kernel / 2;
+            let padding = if same {
+                PaddingConfig2d::Same
+            } else {
+                PaddingConfig2d::Explicit(pad, pad, pad, pad)
+            };
+            let conv = Conv2dConfig::new([from, to], [kernel, kernel])
+                .with_stride([stride, stride])
+                .with_groups(groups)
+                .with_padding(padding)
+                .init(&device);
+            let noise = Distribution::Uniform(-1.0, 1.0);
+            let x = Tensor::<4>::random([2, from, 8, 7], noise, &device).require_grad();
+            let ours = convolve(&conv, x.clone(), Cut::RELU);
+            let wanted = relu(conv.forward(x.clone()));
+            assert_eq!(ours.dims(), wanted.dims(), "{shape:?}");
+            let share = Tensor::<4>::random(ours.dims(), noise, &device);
+            let told = |out: &Tensor<4>| {
+                let gradients = (out.clone() * share.clone()).sum().backward();
+                let bias = conv.bias.as_ref().and_then(|bias| bias.val().grad(&gradients));
+                let found = [
+                    Some(out.clone().inner().reshape([-1])),
+                    x.grad(&gradients).map(|t| t.reshape([-1])),
+                    conv.weight.val().grad(&gradients).map(|t| t.reshape([-1])),
+                    bias,
+                ];
+                Tensor::<1>::cat(found.map(|t| t.expect("a gradient")).to_vec(), 0)
+            };
+            let off = (told(&ours) - told(&wanted)).abs().max().into_scalar::<f32>();
+            assert!(off < 1e-4, "{shape:?}: {off}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{GRAIN, Planes};
+use super::Planes;
 
 /// A 3×3 convolution of each channel by itself.
 ///
@@ -164,7 +164,7 @@ impl Depthwise {
             .par_iter_mut()
             .zip(places.par_iter_mut())
             .zip(x.par_chunks(self.input()).zip(gradient.par_chunks(self.output())))
-            .with_min_len((GRAIN / self.input().max(1)).max(1))
+            .with_min_len(self.planes().grain())
             .enumerate()
             .for_each_init(
                 || self.scratch(),
