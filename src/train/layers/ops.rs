@@ -51,13 +51,7 @@ impl LayerOps for Flex {
         cut: Cut,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let (gamma, beta) = (floats(&gamma), floats(&beta));
-        let how = Normalise {
-            planes: planes(&x),
-            gamma: &gamma,
-            beta: &beta,
-            epsilon: epsilon as f32,
-            cut,
-        };
+        let how = normalisation(&x, &gamma, &beta, epsilon, cut);
         let values = floats(&x);
         let (mean, variance) = how.statistics(&values);
         let out = how.forward(&values, &mean, &variance);
@@ -152,13 +146,7 @@ impl Backward<Flex, 3> for NormaliseStep {
         let gradient = gradients.consume::<Flex>(&ops.node);
         let ([x, gamma, beta], [mean, variance], epsilon, cut) = ops.state;
         let (gamma, beta) = (floats(&gamma), floats(&beta));
-        let how = Normalise {
-            planes: planes(&x),
-            gamma: &gamma,
-            beta: &beta,
-            epsilon: epsilon as f32,
-            cut,
-        };
+        let how = normalisation(&x, &gamma, &beta, epsilon, cut);
         let (mean, variance) = (floats(&mean), floats(&variance));
         let [to_x, to_gamma, to_beta] =
             how.backward(&floats(&x), &mean, &variance, &floats(&gradient));
@@ -245,6 +233,16 @@ impl Backward<Flex, 2> for PointwiseStep {
             gradients.register::<Flex>(node.id, Flex::float_reshape(found, kernel.shape()));
         }
     }
+}
+
+fn normalisation<'a>(
+    x: &FlexTensor,
+    gamma: &'a [f32],
+    beta: &'a [f32],
+    epsilon: f64,
+    cut: Cut,
+) -> Normalise<'a> {
+    Normalise { planes: planes(x), gamma, beta, epsilon: epsilon as f32, cut }
 }
 
 fn planes(x: &FlexTensor) -> Planes {
