@@ -1,6 +1,6 @@
 //! What our kernels save while a network learns: an inverted residual of MobileNetV2 there and back,
 //! by them and by the framework's own layers.
-//! `cargo bench --features train --bench training`; what it says is in docs/training.md.
+//! `cargo bench --features train --bench training`
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::{Bencher, black_box};
