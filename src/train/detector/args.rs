@@ -50,11 +50,11 @@ pub struct Args {
     #[arg(long, requires = "start")]
     only_landmarks: bool,
     /// How much landmarks count in the loss beside scores (1) and boxes (2), 0 to 10
-    #[arg(long, default_value_t = 1.0, value_parser = landmark_weight)]
-    landmark_weight: f32,
+    #[arg(long, default_value_t = 1.0, value_parser = within(0.0, 10.0))]
+    landmark_weight: f64,
     /// Width of the network, 0.25 to 2: factor on all channels; a narrower one is faster and starts
     /// anew or from a file of the same width
-    #[arg(long, default_value_t = 1.0, value_parser = width)]
+    #[arg(long, default_value_t = 1.0, value_parser = within(0.25, 2.0))]
     width: f64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -72,17 +72,10 @@ pub struct Args {
     report: Option<PathBuf>,
 }
 
-fn width(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(width) if (0.25..=2.0).contains(&width) => Ok(width),
-        _ => Err("not a number from 0.25 to 2".into()),
-    }
-}
-
-fn landmark_weight(text: &str) -> Result<f32, String> {
-    match text.parse() {
-        Ok(weight) if (0.0..=10.0).contains(&weight) => Ok(weight),
-        _ => Err("not a number from 0 to 10".into()),
+fn within(low: f64, high: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
+    move |text| match text.parse() {
+        Ok(number) if (low..=high).contains(&number) => Ok(number),
+        _ => Err(format!("not a number from {low} to {high}")),
     }
 }
 
@@ -139,7 +132,7 @@ pub fn run(args: &Args) -> Result<()> {
         check: args.check,
         drawn: args.drawn,
         only_landmarks: args.only_landmarks,
-        landmark_weight: args.landmark_weight,
+        landmark_weight: args.landmark_weight as f32,
         channels,
     };
     fit::run(

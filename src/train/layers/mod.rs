@@ -1,5 +1,6 @@
-//! What both networks are built of: a convolution with its batch normalisation, made in the way of
-//! Keras or of torchvision, and how it is written as ONNX.
+//! What the networks are built of: a convolution with its batch normalisation, made in the way of
+//! Keras or of torchvision; how layers run, by kernels of our own where there are some; how they are
+//! written as ONNX.
 //! Never: which layers make which network.
 
 mod apply;

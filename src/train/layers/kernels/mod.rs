@@ -1,6 +1,6 @@
 //! What the layers spend their time in, on plain slices: normalisation with the cut behind it, and
 //! 3×3 convolutions of single channels, with their gradients. Made of a framework's tensor
-//! operations these pass over the memory some thirty times; written out, three or four times.
+//! operations these pass over the memory once for each operation; written out, a few times.
 //! Never: tensors, parameters, which layer wants what.
 
 mod depthwise;
@@ -48,15 +48,16 @@ impl Cut {
     pub const RELU: Self = Self { low: 0.0, high: f32::INFINITY };
     pub const RELU6: Self = Self { low: 0.0, high: 6.0 };
 
+    /// What is no number stays none, there and back: a training that diverges must be seen to.
     #[inline(always)]
     fn of(self, value: f32) -> f32 {
-        value.max(self.low).min(self.high)
+        value.clamp(self.low, self.high)
     }
 
     /// `gradient` where `value` was not cut off.
     #[inline(always)]
     fn gradient(self, value: f32, gradient: f32) -> f32 {
-        if value > self.low && value < self.high { gradient } else { 0.0 }
+        if value <= self.low || value >= self.high { 0.0 } else { gradient }
     }
 }
 

@@ -152,3 +152,18 @@ fn an_offset_adds_cuts_and_hands_back_what_passed() {
     assert_eq!(to_x, [0.0, 2.0, 3.0, 4.0, 0.0, 0.0]);
     assert_eq!(to_bias, [5.0, 4.0]);
 }
+
+#[test]
+fn what_is_no_number_is_not_cut_to_one() {
+    for cut in [Cut::NONE, Cut::RELU, Cut::RELU6] {
+        let mut x = vec![f32::NAN, 1.0, f32::NAN, 1.0];
+        let planes = Planes { channels: 2, pixels: 2 };
+        offset(&mut x, &[0.0, 0.0], planes, cut);
+        assert!(x[0].is_nan() && x[2].is_nan(), "{cut:?}: {x:?}");
+        let (to_x, _) = offset_gradients(&x, &[f32::NAN; 4], planes, cut);
+        assert!(to_x.iter().all(|gradient| gradient.is_nan()), "{cut:?}: {to_x:?}");
+        let how = Normalise { planes, gamma: &[1.0; 2], beta: &[0.0; 2], epsilon: 1e-3, cut };
+        let (mean, variance) = how.statistics(&x);
+        assert!(how.forward(&x, &mean, &variance).iter().all(|value| value.is_nan()), "{cut:?}");
+    }
+}
