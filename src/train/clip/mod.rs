@@ -234,6 +234,8 @@ fn shadow(layer: &mut canvas::Layer, pose: &person::Pose) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::picture::Label;
 
@@ -251,12 +253,18 @@ mod tests {
         Company { composed, listed: 160, frontal: 160 }
     }
 
-    fn at(t: f32, seed: u64) -> (Picture, Vec<TrueFace>) {
+    /// Drawn once for all tests: heads and room take most of the time.
+    static STAGE: LazyLock<(Scene, Vec<Actor>, Vec<Person>)> = LazyLock::new(|| {
         let (company, cast) = (plain(), story::cast());
-        let people: Vec<Person> = cast.iter().map(|actor| company.person(actor).unwrap()).collect();
+        let people = cast.iter().map(|actor| company.person(actor).unwrap()).collect();
+        (Scene::new(), cast, people)
+    });
+
+    fn at(t: f32, seed: u64) -> (Picture, Vec<TrueFace>) {
+        let (scene, cast, people) = &*STAGE;
         let settings = Settings { seed, ..Settings::default() };
         let number = (t * story::FPS as f32) as u32;
-        frame(&Scene::new(), &cast, &people, t, story::door(t), number, &settings)
+        frame(scene, cast, people, t, story::door(t), number, &settings)
     }
 
     /// More blue than red, as only the mask of the first and the fourth person is.
