@@ -1,8 +1,9 @@
 //! The one way from a frame and a face to what the classifier sees. Daemon and trainer both come
 //! through here, so they cannot disagree.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::picture::{Picture, Rect};
 
@@ -76,14 +77,11 @@ pub(crate) fn planar(picture: &Picture, planes: &mut [f32], scale: f32, offset: 
 /// Scales `part` of `from` (inside it) onto the whole of `to`.
 pub(crate) fn resize(from: &Picture, part: &Rect, to: &mut Picture) {
     let (width, height) = (to.width(), to.height());
-    let Ok(source) = ImageRef::new(from.width(), from.height(), from.pixels(), PixelType::U8x3)
-    else {
-        return;
-    };
-    let Ok(mut target) = Image::from_slice_u8(width, height, to.pixels_mut(), PixelType::U8x3)
-    else {
-        return;
-    };
+    // Typed, so that only this kind of pixel is compiled and not all thirteen: they would be more
+    // than everything else in the program.
+    let source = TypedImageRef::<U8x3>::from_buffer(from.width(), from.height(), from.pixels());
+    let target = TypedImage::<U8x3>::from_buffer(width, height, to.pixels_mut());
+    let (Ok(source), Ok(mut target)) = (source, target) else { return };
     let options =
         ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
             f64::from(part.x1.max(0.0)),
@@ -92,7 +90,7 @@ pub(crate) fn resize(from: &Picture, part: &Rect, to: &mut Picture) {
             f64::from(part.y2.min(from.height() as f32) - part.y1.max(0.0)),
         );
     // Fails only for a crop outside the source, which `part` is not.
-    let _ = Resizer::new().resize(&source, &mut target, &options);
+    let _ = Resizer::new().resize_typed(&source, &mut target, &options);
 }
 
 /// The window of `picture` at (`x0`, `y0`), its edge pixels repeated where the window leaves it.
