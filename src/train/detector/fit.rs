@@ -64,7 +64,7 @@ pub struct Start<'a> {
 /// result as a training left alone.
 pub fn run(
     fit: &Fit,
-    sources: Vec<Scenes>,
+    mut sources: Vec<Scenes>,
     mut empty: Vec<Scenes>,
     start: &Start<'_>,
     checkpoint: &Path,
@@ -89,7 +89,7 @@ pub fn run(
     } else if !(start.files.is_empty() && start.from.is_none()) {
         println!(
             "{} places without a face are taken for one",
-            mining::mine(&network.valid(), &mut empty)?
+            mining::mine(&network.valid(), &mut sources, &mut empty)?
         );
     }
     let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).with_epsilon(1e-8).init();

@@ -48,6 +48,8 @@ const VISIBLE: f32 = 0.55;
 const EMPTY: f32 = 0.2;
 /// Part of those, where there are lures, that shows one.
 const LURED: f32 = 0.5;
+/// The same for samples of pictures with faces.
+const LURED_BESIDE_FACES: f32 = 0.12;
 
 /// A batch: input values and cells of each sample. Masks are drawn on the share `drawn` of the bare
 /// faces.
@@ -118,7 +120,8 @@ fn piece(
 ) -> (Picture, Vec<Target>) {
     let from_empty = !empty.is_empty() && random.chance(EMPTY);
     let source = pick(if from_empty { empty } else { sources }, random);
-    let lure = (!source.lures.is_empty() && random.chance(LURED))
+    let lured = if from_empty { LURED } else { LURED_BESIDE_FACES };
+    let lure = (!source.lures.is_empty() && random.chance(lured))
         .then(|| source.lures[random.below(source.lures.len())]);
     let number = lure.map_or_else(|| random.below(source.scenes.len()), |lure| lure.scene);
     let scene = &source.scenes[number];

@@ -11,6 +11,11 @@ use crate::vision::crop;
 /// Longer side pictures are kept at, in pixels: twice what the detector sees by default.
 const LONGEST: u32 = 640;
 
+/// Landmarks of narrower faces, in pixels of the picture as it is stored, are left out: the teacher
+/// places them at a tenth of the width beside where it does in a larger picture. How small faces
+/// look is learned from large ones scaled down.
+const CLEAR: f32 = 32.0;
+
 /// One picture.
 pub struct Scene {
     pub picture: Picture,
@@ -76,6 +81,7 @@ fn scene(image: &AnnotatedImage) -> Option<Scene> {
         bounds: face.bounds.scaled(scale, scale),
         landmarks: face
             .landmarks
+            .filter(|_| face.bounds.width() >= CLEAR)
             .map(|points| points.map(|p| Point { x: p.x * scale, y: p.y * scale })),
         ignore: face.ignore,
         bare: face.label.is_none_or(|label| label == Label::WithoutMask),
