@@ -86,7 +86,7 @@ pub fn run(
     if fit.only_landmarks {
         // They learn nothing where there is no face.
         empty.clear();
-    } else if !(start.files.is_empty() && start.from.is_none()) {
+    } else if fit.steps > 0 && !(start.files.is_empty() && start.from.is_none()) {
         println!(
             "{} places without a face are taken for one",
             mining::mine(&network.valid(), &mut sources, &mut empty)?
