@@ -1,6 +1,6 @@
 //! Starts from weights that are there: the backbone from the published UltraFace slim (MIT
 //! licence), its batch normalisation folded into the convolutions, or everything from a detector
-//! file that this trainer wrote.
+//! file that this trainer wrote, of the same width or a wider one.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 
-use super::network::{BOX_CHANNELS, CHANNELS, Head, Network};
+use super::narrow;
+use super::network::{Head, Network};
 use crate::train::parameters::{self, Parameters, Values};
 
 /// PyTorch's default, which the published net was trained with.
@@ -52,30 +53,28 @@ fn started(network: Network, path: &Path, device: &Device) -> Result<Network> {
     from_slim(network, graph, path, device)
 }
 
-/// Everything, layer by layer in the order `export` writes them. Where the file has one tower for
-/// boxes and landmarks, landmarks start anew.
-fn from_ours(mut network: Network, graph: &GraphProto, device: &Device) -> Result<Network> {
+/// Everything, layer by layer in the order `export` writes them.
+fn from_ours(network: Network, graph: &GraphProto, device: &Device) -> Result<Network> {
     let mut layers = convolutions(graph)?.into_iter();
     let mut next =
         |layer: &mut Conv2d| put(layer, layers.next().context("it has too few layers")?, device);
-    next(&mut network.backbone.stem)?;
-    for block in &mut network.backbone.blocks {
+    let mut file = network.clone();
+    next(&mut file.backbone.stem)?;
+    for block in &mut file.backbone.blocks {
         next(&mut block.depthwise)?;
         next(&mut block.pointwise)?;
     }
-    next(&mut network.neck.lateral32)?;
-    next(&mut network.neck.lateral16)?;
-    for Head { tower, output, points_tower, points } in &mut network.neck.heads {
-        next(&mut tower.depthwise)?;
-        next(&mut tower.pointwise)?;
-        if !next(output)? {
-            next(&mut points_tower.depthwise)?;
-            next(&mut points_tower.pointwise)?;
-            next(points)?;
+    next(&mut file.neck.lateral32)?;
+    next(&mut file.neck.lateral16)?;
+    for Head { tower, output, points_tower, points } in &mut file.neck.heads {
+        for tower in [(tower, output), (points_tower, points)] {
+            next(&mut tower.0.depthwise)?;
+            next(&mut tower.0.pointwise)?;
+            next(tower.1)?;
         }
     }
     ensure!(layers.next().is_none(), "it has too many layers");
-    Ok(network)
+    narrow::cut(network, &file)
 }
 
 /// Shape, kernel and bias of a convolution.
@@ -104,22 +103,22 @@ fn convolutions(graph: &GraphProto) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-/// Puts the layer into its place; true where it answered for landmarks too, which are left out.
-fn put(layer: &mut Conv2d, file: Layer, device: &Device) -> Result<bool> {
-    let (mut shape, mut kernel, mut bias) = file;
-    let wanted = layer.weight.dims();
-    let shared = shape.first() == Some(&CHANNELS) && wanted[0] == BOX_CHANNELS;
-    if shared {
-        kernel.truncate(wanted.iter().product());
-        bias.truncate(BOX_CHANNELS);
-        shape[0] = BOX_CHANNELS;
-    }
-    let fits = shape == wanted && kernel.len() == wanted.iter().product::<usize>();
-    ensure!(fits && bias.len() == wanted[0], "a layer is {shape:?}, not {wanted:?}");
-    let weight = Tensor::<4>::from_data(TensorData::new(kernel, wanted), device);
+/// Puts the layer into its place, whatever its shape: the file may be of a wider network.
+fn put(layer: &mut Conv2d, (shape, kernel, bias): Layer, device: &Device) -> Result<()> {
+    let [outputs, inputs, height, width] = shape.as_slice() else {
+        bail!("a layer is {shape:?}, which is no convolution of pictures");
+    };
+    let dims = [*outputs, *inputs, *height, *width];
+    ensure!(
+        kernel.len() == dims.iter().product::<usize>() && bias.len() == *outputs,
+        "a layer of {dims:?} has {} values and {} biases",
+        kernel.len(),
+        bias.len()
+    );
+    let weight = Tensor::<4>::from_data(TensorData::new(kernel, dims), device);
     layer.weight = Param::from_tensor(weight);
     layer.bias = Some(Param::from_tensor(Tensor::<1>::from_floats(bias.as_slice(), device)));
-    Ok(shared)
+    Ok(())
 }
 
 fn floats(tensor: &TensorProto) -> Vec<f32> {

@@ -8,6 +8,7 @@ mod fit;
 mod judge;
 mod loss;
 mod mining;
+mod narrow;
 mod network;
 mod pages;
 mod pose;

@@ -1,0 +1,168 @@
+//! A narrower network cut from a wider one: of each layer the strongest channels stay. What is left
+//! answers badly, but learns in a fraction of the steps that a start from nothing takes.
+
+use anyhow::{Result, ensure};
+use burn::module::Param;
+use burn::nn::conv::Conv2d;
+use burn::tensor::{Device, Int, Tensor};
+
+use super::network::{Network, Separable, TAPS};
+
+/// `network` with its weights from `wide`, which may be as wide or wider.
+pub fn cut(mut network: Network, wide: &Network) -> Result<Network> {
+    let (to, from) = (&mut network.backbone, &wide.backbone);
+    let mut kept = strongest(heard_by(&from.stem, &from.blocks[0]), &to.stem)?;
+    put(&mut to.stem, &from.stem, &kept, &[0, 1, 2])?;
+    let mut taps = Vec::with_capacity(TAPS.len());
+    for (index, (to, from_block)) in to.blocks.iter_mut().zip(&from.blocks).enumerate() {
+        let strength = match from.blocks.get(index + 1) {
+            Some(next) => heard_by(&from_block.pointwise, next),
+            None => times(rows(&from_block.pointwise), columns(&wide.neck.lateral32)),
+        };
+        let outputs = strongest(strength, &to.pointwise)?;
+        separable(to, from_block, &kept, &outputs)?;
+        kept = outputs;
+        if TAPS.contains(&index) {
+            taps.push(kept.clone());
+        }
+    }
+    let (to, from) = (&mut network.neck, &wide.neck);
+    // The finest level is added to the others, so all have its channels.
+    let neck = &taps[0];
+    put(&mut to.lateral16, &from.lateral16, neck, &taps[1])?;
+    put(&mut to.lateral32, &from.lateral32, neck, &taps[2])?;
+    for (to, from) in to.heads.iter_mut().zip(&from.heads) {
+        for (tower, last, from_tower, from_last) in [
+            (&mut to.tower, &mut to.output, &from.tower, &from.output),
+            (&mut to.points_tower, &mut to.points, &from.points_tower, &from.points),
+        ] {
+            let strength = times(rows(&from_tower.pointwise), columns(from_last));
+            let outputs = strongest(strength, &tower.pointwise)?;
+            separable(tower, from_tower, neck, &outputs)?;
+            put(last, from_last, &Vec::from_iter(0..last.weight.dims()[0]), &outputs)?;
+        }
+    }
+    Ok(network)
+}
+
+fn separable(
+    to: &mut Separable,
+    from: &Separable,
+    inputs: &[usize],
+    outputs: &[usize],
+) -> Result<()> {
+    put(&mut to.depthwise, &from.depthwise, inputs, &[0])?;
+    put(&mut to.pointwise, &from.pointwise, outputs, inputs)
+}
+
+/// Puts these outputs of `from`, and of each these inputs, into `to`.
+fn put(to: &mut Conv2d, from: &Conv2d, outputs: &[usize], inputs: &[usize]) -> Result<()> {
+    let (dims, wanted) = (from.weight.dims(), to.weight.dims());
+    let within = |kept: &[usize], all: usize| kept.iter().all(|channel| *channel < all);
+    ensure!(
+        [outputs.len(), inputs.len(), dims[2], dims[3]] == wanted
+            && within(outputs, dims[0])
+            && within(inputs, dims[1]),
+        "a layer is {dims:?}, not {wanted:?}"
+    );
+    let device = from.weight.device();
+    let (outputs, inputs) = (indices(outputs, &device), indices(inputs, &device));
+    // Detached: a weight is where learning starts, not what came of the file's.
+    let weight = from.weight.val().select(0, outputs.clone()).select(1, inputs).detach();
+    to.weight = Param::from_tensor(weight);
+    let bias = from.bias.as_ref().map(|bias| bias.val().select(0, outputs).detach());
+    to.bias = bias.map(Param::from_tensor);
+    Ok(())
+}
+
+fn indices(channels: &[usize], device: &Device) -> Tensor<1, Int> {
+    let channels: Vec<i32> = channels.iter().map(|channel| *channel as i32).collect();
+    Tensor::from_ints(channels.as_slice(), device)
+}
+
+/// As many of the channels as `layer` has outputs, in their order.
+fn strongest(strength: Vec<f32>, layer: &Conv2d) -> Result<Vec<usize>> {
+    let count = layer.weight.dims()[0];
+    ensure!(
+        count <= strength.len(),
+        "a layer has {} channels, not {count}; a file as wide as --width or wider is needed",
+        strength.len()
+    );
+    let mut order = Vec::from_iter(0..strength.len());
+    order.sort_by(|a, b| strength[*b].total_cmp(&strength[*a]));
+    order.truncate(count);
+    order.sort_unstable();
+    Ok(order)
+}
+
+/// How much of each output of `layer` comes through `next`. The three factors together do not
+/// depend on how a channel's scale is spread over the layers.
+fn heard_by(layer: &Conv2d, next: &Separable) -> Vec<f32> {
+    times(rows(layer), times(rows(&next.depthwise), columns(&next.pointwise)))
+}
+
+/// The norm of each output's kernel.
+fn rows(layer: &Conv2d) -> Vec<f32> {
+    norms(layer.weight.val().flatten::<2>(1, 3))
+}
+
+/// The norm of what each input is multiplied with.
+fn columns(layer: &Conv2d) -> Vec<f32> {
+    norms(layer.weight.val().swap_dims(0, 1).flatten::<2>(1, 3))
+}
+
+fn norms(matrix: Tensor<2>) -> Vec<f32> {
+    let norms = matrix.powi_scalar(2).sum_dim(1).sqrt();
+    // All parameters are float32, so the conversion cannot fail.
+    norms.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
+}
+
+fn times(a: Vec<f32>, b: Vec<f32>) -> Vec<f32> {
+    a.into_iter().zip(b).map(|(a, b)| a * b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::detector::network::Channels;
+    use crate::train::parameters;
+
+    fn answer(network: &Network) -> Vec<f32> {
+        let input = Tensor::<1, Int>::arange(0..3 * 64 * 64, &Device::flex()).float();
+        let input = (input * 0.37).sin().reshape([1, 3, 64, 64]);
+        let flat = network.forward(input).map(|output| output.flatten::<1>(0, 3));
+        Tensor::cat(flat.to_vec(), 0).into_data().try_into_vec().unwrap_or_default()
+    }
+
+    #[test]
+    fn channels_that_say_nothing_are_the_ones_left_out() {
+        let device = Device::flex();
+        device.seed(9);
+        let wide = Network::new(&Channels::of(1.0), &device);
+        let mut values = parameters::take(&wide);
+        // Every other channel is silent, except of the answers.
+        for (name, kernel) in values.iter_mut().filter(|(_, kernel)| kernel.shape.len() == 4) {
+            let answers = name.contains("output") || name.contains("points.");
+            let per: usize = kernel.shape[1..].iter().product();
+            let silent = kernel.values.chunks_exact_mut(per).skip(1).step_by(2);
+            silent.filter(|_| !answers).for_each(|row| row.fill(0.0));
+        }
+        let (wide, ..) = parameters::put(wide, &values);
+        let narrow = cut(Network::new(&Channels::of(0.5), &device), &wide).expect("it is wider");
+        let (found, wanted) = (answer(&narrow), answer(&wide));
+        assert_eq!(found.len(), wanted.len());
+        let worst = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "off by {worst}");
+    }
+
+    #[test]
+    fn as_wide_it_is_the_same_and_wider_is_refused() {
+        let device = Device::flex().autodiff();
+        let network = Network::new(&Channels::of(0.5), &device);
+        let same = cut(Network::new(&Channels::of(0.5), &device), &network).expect("it fits");
+        assert_eq!(parameters::take(&same), parameters::take(&network));
+        let refused = cut(Network::new(&Channels::of(0.75), &device), &network);
+        let message = format!("{:#}", refused.expect_err("it is narrower"));
+        assert!(message.contains("a layer has 8 channels, not 16"), "{message}");
+    }
+}
