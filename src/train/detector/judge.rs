@@ -37,6 +37,8 @@ struct Known {
     width: f32,
     label: Option<Label>,
     spot: Spot,
+    /// Mean distance of found landmarks from annotated ones, in parts of the box width.
+    landmark_error: Option<f32>,
 }
 
 /// Everything a detector said about a set of pictures, surest first.
@@ -44,7 +46,6 @@ pub struct Findings {
     found: Vec<Found>,
     faces: Vec<Known>,
     images: usize,
-    landmark_error: Option<f32>,
     turned: Option<Turned>,
 }
 
@@ -63,6 +64,9 @@ pub struct Recall {
     pub size: String,
     pub faces: usize,
     pub recall: f32,
+    /// Mean distance of landmarks from the annotated ones, in parts of the box width, of the faces
+    /// that were found at any score.
+    pub landmark_error: Option<f32>,
 }
 
 /// The answer for one set at one rate of false boxes.
@@ -97,7 +101,6 @@ pub fn opened(file: ModelFile, size: u32) -> Result<Detector> {
 pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findings> {
     let mut found = Vec::new();
     let mut faces = Vec::new();
-    let (mut distance, mut distances) = (0.0_f32, 0);
     let mut pose = Pose::default();
     let mut read = 0;
     for image in images {
@@ -119,7 +122,8 @@ pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findin
             let width = face.bounds.width() * scale;
             if !face.ignore && width >= BANDS[0].1 {
                 index[at] = Some(faces.len());
-                faces.push(Known { width, label: face.label, spot: spot(face.bounds) });
+                let (label, spot) = (face.label, spot(face.bounds));
+                faces.push(Known { width, label, spot, landmark_error: None });
             }
         }
         for detection in detector.detect(&picture)? {
@@ -127,12 +131,12 @@ pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findin
             match best(&detection, &image.faces, &taken) {
                 Some(at) => {
                     taken[at] = true;
-                    if index[at].is_some() {
-                        found.push(Found { score, spot, face: index[at] });
+                    if let Some(index) = index[at] {
+                        found.push(Found { score, spot, face: Some(index) });
                         if let Some(known) = image.faces[at].landmarks {
                             let error = distance_between(&known, &detection.landmarks);
-                            distance += error / image.faces[at].bounds.width().max(1.0);
-                            distances += 1;
+                            faces[index].landmark_error =
+                                Some(error / image.faces[at].bounds.width().max(1.0));
                             pose.add(&known, &detection.landmarks);
                         }
                     }
@@ -143,13 +147,7 @@ pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findin
         }
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    Ok(Findings {
-        found,
-        faces,
-        images: read,
-        landmark_error: (distances > 0).then(|| distance / distances as f32),
-        turned: pose.told(),
-    })
+    Ok(Findings { found, faces, images: read, turned: pose.told() })
 }
 
 impl Findings {
@@ -181,17 +179,16 @@ impl Findings {
                 let counts = |f: &Known| {
                     f.width >= low && f.width < high && (label.is_none() || f.label == label)
                 };
-                let of: Vec<bool> = self
-                    .faces
-                    .iter()
-                    .zip(&hit)
-                    .filter(|(f, _)| counts(f))
-                    .map(|(_, h)| *h)
-                    .collect();
+                let of: Vec<(&Known, bool)> =
+                    self.faces.iter().zip(hit.iter().copied()).filter(|(f, _)| counts(f)).collect();
                 if !of.is_empty() {
-                    let recall = of.iter().filter(|hit| **hit).count() as f32 / of.len() as f32;
-                    let label = label.map_or("all".to_owned(), |label| label.to_string());
-                    recalls.push(Recall { label, size: size.to_owned(), faces: of.len(), recall });
+                    recalls.push(Recall {
+                        label: label.map_or("all".to_owned(), |label| label.to_string()),
+                        size: size.to_owned(),
+                        faces: of.len(),
+                        recall: of.iter().filter(|(_, hit)| *hit).count() as f32 / of.len() as f32,
+                        landmark_error: mean(of.iter().filter_map(|(f, _)| f.landmark_error)),
+                    });
                 }
             }
         }
@@ -201,7 +198,7 @@ impl Findings {
             threshold: kept.last().map_or(1.0, |f| f.score),
             false_per_image: wrong as f32 / self.images.max(1) as f32,
             recalls,
-            landmark_error: self.landmark_error,
+            landmark_error: mean(self.faces.iter().filter_map(|face| face.landmark_error)),
             turned: self.turned,
             average_precision: average_precision(&self.found, self.faces.len()),
         }
@@ -253,6 +250,12 @@ fn excused(detection: &Face, faces: &[Annotation], scale: f32) -> bool {
     faces.iter().any(over)
 }
 
+/// `None` of nothing.
+fn mean(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / count as f32)
+}
+
 /// Mean distance of landmarks, pixels.
 fn distance_between(known: &[Point; 5], found: &[Point; 5]) -> f32 {
     known.iter().zip(found).map(|(a, b)| (a.x - b.x).hypot(a.y - b.y)).sum::<f32>() / 5.0
@@ -285,23 +288,28 @@ impl std::fmt::Display for Judgement {
             self.threshold,
             self.false_per_image,
             self.average_precision,
-            self.landmark_error.map_or("unknown".to_owned(), |error| format!(
-                "{:.1} % of the width",
-                error * 100.0
-            ))
+            self.landmark_error.map_or("unknown".to_owned(), of_the_width)
         )?;
         if let Some(turned) = &self.turned {
             writeln!(f, "  {turned}")?;
         }
         for recall in &self.recalls {
-            writeln!(
+            write!(
                 f,
                 "  {:<16} {:<15} {:>5} faces  recall {:.3}",
                 recall.size, recall.label, recall.faces, recall.recall
             )?;
+            if let Some(error) = recall.landmark_error {
+                write!(f, "  landmarks off by {}", of_the_width(error))?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }
+}
+
+fn of_the_width(part: f32) -> String {
+    format!("{:.1} % of the width", part * 100.0)
 }
 
 #[cfg(test)]
@@ -318,7 +326,8 @@ mod tests {
 
     /// Three faces 60, 30 and 15 px wide, of which the first two were found; two false boxes.
     fn findings() -> Findings {
-        let known = |width| Known { width, label: None, spot: spot() };
+        let known =
+            |width| Known { width, label: None, spot: spot(), landmark_error: Some(width / 300.0) };
         Findings {
             found: vec![
                 found(0.9, Some(0)),
@@ -328,9 +337,21 @@ mod tests {
             ],
             faces: vec![known(60.0), known(30.0), known(15.0)],
             images: 2,
-            landmark_error: None,
             turned: None,
         }
+    }
+
+    #[test]
+    fn landmarks_are_told_for_each_size_and_altogether() {
+        let answer = findings().judge(0.5);
+        let of = |size: &str| {
+            let recall = answer.recalls.iter().find(|recall| recall.size == size);
+            recall.and_then(|recall| recall.landmark_error)
+        };
+        assert_eq!(of("20-40 px"), Some(0.1));
+        assert_eq!(of("24 px and over"), Some(0.15));
+        assert!((answer.landmark_error.expect("they are known") - 0.35 / 3.0).abs() < 1e-6);
+        assert!(answer.to_string().contains("recall 1.000  landmarks off by 20.0 % of the width"));
     }
 
     #[test]
