@@ -3,6 +3,7 @@
 
 mod args;
 mod backbone;
+mod clock;
 mod export;
 mod fit;
 mod judge;

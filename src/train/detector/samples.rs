@@ -1,6 +1,7 @@
 //! Square samples cut from scenes: small ones, since a fully convolutional net learns the same
 //! from them as from whole frames at a third of the cost.
 
+use super::clock;
 use super::scene::Scenes;
 use super::targets::{self, Cells, Target};
 use crate::picture::{Face, Picture, Point, Rect};
@@ -50,6 +51,8 @@ const EMPTY: f32 = 0.2;
 const LURED: f32 = 0.5;
 /// The same for samples of pictures with faces.
 const LURED_BESIDE_FACES: f32 = 0.12;
+/// Part of the samples without faces in which a clock hangs.
+const CLOCK: f32 = 0.12;
 
 /// A batch: input values and cells of each sample. Masks are drawn on the share `drawn` of the bare
 /// faces.
@@ -154,6 +157,11 @@ fn piece(
     let mut faces: Vec<Target> =
         scene.faces.iter().filter_map(|face| place(face, &region, scale, side)).collect();
     mask(&mut picture, &faces, drawn, random);
+    if from_empty && random.chance(CLOCK) {
+        let radius = random.range(low.ln(), high.ln()).exp().min(side) / 2.0;
+        let center = Point { x: random.range(0.0, side), y: random.range(0.0, side) };
+        clock::hang(&mut picture, center, radius, random);
+    }
     if random.chance(0.5) {
         picture = picture.mirrored();
         faces.iter_mut().for_each(|face| mirror(face, side));
