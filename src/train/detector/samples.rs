@@ -51,8 +51,9 @@ const EMPTY: f32 = 0.2;
 const LURED: f32 = 0.5;
 /// The same for samples of pictures with faces.
 const LURED_BESIDE_FACES: f32 = 0.12;
-/// Part of the samples without faces in which a clock hangs.
-const CLOCK: f32 = 0.12;
+/// Part of the samples without faces in which clocks hang, and how many at most.
+const CLOCKED: f32 = 0.4;
+const CLOCKS: usize = 3;
 
 /// A batch: input values and cells of each sample. Masks are drawn on the share `drawn` of the bare
 /// faces.
@@ -157,10 +158,12 @@ fn piece(
     let mut faces: Vec<Target> =
         scene.faces.iter().filter_map(|face| place(face, &region, scale, side)).collect();
     mask(&mut picture, &faces, drawn, random);
-    if from_empty && random.chance(CLOCK) {
-        let radius = random.range(low.ln(), high.ln()).exp().min(side) / 2.0;
-        let center = Point { x: random.range(0.0, side), y: random.range(0.0, side) };
-        clock::hang(&mut picture, center, radius, random);
+    if from_empty && random.chance(CLOCKED) {
+        for _ in 0..=random.below(CLOCKS) {
+            let radius = random.range(low.ln(), high.ln()).exp().min(side) / 2.0;
+            let center = Point { x: random.range(0.0, side), y: random.range(0.0, side) };
+            clock::hang(&mut picture, center, radius, random);
+        }
     }
     if random.chance(0.5) {
         picture = picture.mirrored();
