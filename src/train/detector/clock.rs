@@ -3,6 +3,7 @@
 
 use std::f32::consts::TAU;
 
+use super::numerals;
 use crate::picture::{Picture, Point};
 use crate::train::clip::canvas::{Layer, mix, paint, shade, stroke};
 use crate::train::random::Random;
@@ -38,6 +39,19 @@ impl Place {
     fn ray(&self, turn: f32, from: f32, to: f32, width: f32, pixels: f32) -> Vec<Point> {
         let (sin, cos) = (turn * TAU).sin_cos();
         stroke(&[self.at(sin * from, -cos * from), self.at(sin * to, -cos * to)], width * pixels)
+    }
+
+    /// The strokes of an hour's numeral of `height`, `reach` from the middle: digits upright, Roman
+    /// ones with their feet towards the middle.
+    fn numeral(&self, hour: usize, roman: bool, reach: f32, height: f32) -> Vec<Vec<Point>> {
+        let (sin, cos) = (hour as f32 / 12.0 * TAU).sin_cos();
+        let (right, down) =
+            if roman { ((cos, sin), (-sin, cos)) } else { ((1.0, 0.0), (0.0, 1.0)) };
+        let place = |p: &Point| {
+            let (x, y) = (p.x * height, p.y * height);
+            self.at(sin * reach + x * right.0 + y * down.0, -cos * reach + x * right.1 + y * down.1)
+        };
+        numerals::strokes(hour, roman).iter().map(|line| line.iter().map(place).collect()).collect()
     }
 }
 
@@ -89,6 +103,18 @@ pub fn hang(picture: &mut Picture, center: Point, radius: f32, random: &mut Rand
         let turn = mark as f32 / marks as f32;
         let width = if marks == 60 && mark % 5 != 0 { 0.015 } else { width };
         layer.fill(&place.ray(turn, reach - length, reach, width, radius), softness, lit(ink));
+    }
+    if random.chance(0.55) {
+        let (roman, height) = (random.chance(0.4), random.range(0.13, 0.28));
+        let inwards = if marks > 0 { length } else { 0.0 };
+        let reach = reach - inwards - 0.6 * height;
+        let every = if random.chance(0.8) { 1 } else { 3 };
+        let bold = random.range(0.015, 0.05) * radius;
+        for hour in (0..12).step_by(every) {
+            for line in place.numeral(hour, roman, reach, height) {
+                layer.fill(&stroke(&line, bold), softness, lit(ink));
+            }
+        }
     }
     let minute = random.unit();
     let hour = (random.below(12) as f32 + minute) / 12.0;

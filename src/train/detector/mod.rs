@@ -11,6 +11,7 @@ mod loss;
 mod mining;
 mod narrow;
 mod network;
+mod numerals;
 mod pages;
 mod pose;
 mod refit;
