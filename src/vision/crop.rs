@@ -92,8 +92,9 @@ pub(crate) fn resize(from: &Picture, part: &Rect, to: &mut Picture) {
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(left, top, width, height);
-    // Fails only for a crop outside the source, which `part` is not.
-    let _ = Resizer::new().resize_typed(&source, &mut target, &options);
+    // Fails only for a crop outside the source, which `part` is not; `to` would stay black.
+    let done = Resizer::new().resize_typed(&source, &mut target, &options);
+    debug_assert!(done.is_ok(), "{done:?} for {part:?} of {}x{}", from.width(), from.height());
 }
 
 /// The window of `picture` at (`x0`, `y0`), its edge pixels repeated where the window leaves it.
@@ -189,6 +190,16 @@ mod tests {
                 u32::from(p[0]) < width && u32::from(p[1]) < height && p[2] == 9 * u8::from(usable)
             });
             prop_assert!(held);
+        }
+
+        /// Boxes that people draw have whole numbers, and squares that end on them.
+        #[test]
+        fn a_box_of_whole_pixels_is_never_cut_as_black(
+            x in -20..120_i16, y in -20..120_i16, width in 1..200_i16, height in 1..200_i16,
+        ) {
+            let [x1, y1, x2, y2] = [x, y, x + width, y + height].map(f32::from);
+            let out = cut(&ramp(120, 90), &region(&Rect { x1, y1, x2, y2 }, MARGIN), 24);
+            prop_assert!(out.pixels().chunks_exact(3).all(|p| p[2] == 9));
         }
     }
 }
