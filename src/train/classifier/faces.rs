@@ -19,12 +19,13 @@ pub fn sources(options: &DataArgs) -> Vec<String> {
 /// All faces, cut and on their sides; says what was left out. Masks can be drawn on the share
 /// `drawn` of the bare faces to learn from.
 pub fn crops(options: &DataArgs, input: u32, sides: Sides, drawn: f32) -> Result<Crops, DataError> {
-    let (mut samples, mut skipped) = data::read(&options.data)?;
-    if let Some(path) = &options.corrections {
-        let done = Corrections::read(path)?.apply(&mut samples, &mut skipped);
+    let mut corrections = options.corrections.as_deref().map(Corrections::read).transpose()?;
+    let (samples, mut skipped) = data::read(&options.data, corrections.as_mut())?;
+    if let Some(corrections) = corrections {
+        let done = corrections.finish(&mut skipped);
         eprintln!(
-            "corrections: {} labels changed, {} faces left out",
-            done.relabelled, done.left_out
+            "corrections: {} labels changed, {} given, {} faces left out",
+            done.relabelled, done.labelled, done.left_out
         );
     }
     let asked = Label::ALL.map(|label| samples.iter().any(|sample| sample.label == label));

@@ -1,10 +1,10 @@
-//! Labels that somebody put right after looking: a CSV that goes before what the sources say.
+//! Labels that somebody gave or put right after looking: a CSV that goes before what the sources say.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{DataError, Sample};
+use super::DataError;
 use crate::picture::{Label, Rect};
 
 /// What stands in place of a label where a face is not to be used at all.
@@ -31,12 +31,15 @@ pub struct Corrections {
     by_name: HashMap<OsString, Vec<usize>>,
     /// One line for each row that cannot be used.
     skipped: Vec<String>,
+    done: Corrected,
 }
 
 /// What corrections did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Corrected {
     pub relabelled: usize,
+    /// Faces that had no label before.
+    pub labelled: usize,
     pub left_out: usize,
 }
 
@@ -65,6 +68,7 @@ impl Corrections {
             rows: Vec::new(),
             by_name: HashMap::new(),
             skipped: Vec::new(),
+            done: Corrected::default(),
         };
         for record in reader.byte_records() {
             // Names that are not UTF-8 cost their row, not the file.
@@ -91,38 +95,42 @@ impl Corrections {
         self.rows.push(row);
     }
 
-    /// Puts labels right and takes faces out; rows that fit no face are named in `skipped`.
-    pub fn apply(mut self, samples: &mut Vec<Sample>, skipped: &mut Vec<String>) -> Corrected {
-        let mut done = Corrected::default();
-        samples.retain_mut(|sample| {
-            let Some(row) = self.row_for(sample) else { return true };
-            row.used = true;
-            let Some(label) = row.label else {
-                done.left_out += 1;
-                return false;
-            };
-            done.relabelled += usize::from(sample.label != label);
-            sample.label = label;
-            true
-        });
+    /// The label to use for a face that its source labels as `given`; `None`: none, leave it out.
+    pub fn label(
+        &mut self,
+        path: &Path,
+        bounds: Option<Rect>,
+        given: Option<Label>,
+    ) -> Option<Label> {
+        let Some(row) = self.row_for(path, bounds) else { return given };
+        row.used = true;
+        let label = row.label;
+        match (given, label) {
+            (_, None) => self.done.left_out += 1,
+            (None, Some(_)) => self.done.labelled += 1,
+            (Some(given), Some(label)) => self.done.relabelled += usize::from(given != label),
+        }
+        label
+    }
+
+    /// What was done; rows that fit no face are named in `skipped`.
+    pub fn finish(mut self, skipped: &mut Vec<String>) -> Corrected {
         skipped.append(&mut self.skipped);
         for row in self.rows.iter().filter(|row| !row.used) {
             let (path, image) = (self.path.display(), row.image.display());
             skipped.push(format!("{path}:{}: no face of {image} is there", row.line));
         }
-        done
+        self.done
     }
 
     /// The last row that speaks of this face.
-    fn row_for(&mut self, sample: &Sample) -> Option<&mut Correction> {
-        let name = sample.path.file_name()?;
+    fn row_for(&mut self, path: &Path, bounds: Option<Rect>) -> Option<&mut Correction> {
         let rows = &self.rows;
         let fits = |at: &&usize| {
-            rows.get(**at).is_some_and(|row| {
-                sample.path.ends_with(&row.image) && same_box(row.bounds, sample.bounds)
-            })
+            rows.get(**at)
+                .is_some_and(|row| path.ends_with(&row.image) && same_box(row.bounds, bounds))
         };
-        let at = *self.by_name.get(name)?.iter().rev().find(fits)?;
+        let at = *self.by_name.get(path.file_name()?)?.iter().rev().find(fits)?;
         self.rows.get_mut(at)
     }
 }
@@ -162,29 +170,26 @@ fn row(image: &str, label: &str, edges: [&str; 4], line: u64) -> Result<Correcti
 mod tests {
     use super::*;
 
-    fn sample(path: &str, x: f32) -> Sample {
-        Sample {
-            path: path.into(),
-            bounds: Some(Rect { x1: x, y1: 10.0, x2: x + 30.0, y2: 50.0 }),
-            landmarks: None,
-            label: Label::WithMask,
-            origin: 0,
-            person: None,
-        }
-    }
-
-    fn corrected(text: impl AsRef<[u8]>) -> (Vec<Sample>, Vec<String>, Corrected) {
+    /// What becomes of three faces with a mask and of one without a label.
+    fn corrected(text: impl AsRef<[u8]>) -> (Vec<Option<Label>>, Vec<String>, Corrected) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("corrections.csv");
         std::fs::write(&path, text).unwrap();
-        let mut samples = vec![
-            sample("/a/door/1.png", 0.0),
-            sample("/a/door/1.png", 60.0),
-            sample("/b/hall/1.png", 0.0),
+        let mut corrections = Corrections::read(&path).unwrap();
+        let with_mask = Some(Label::WithMask);
+        let faces = [
+            ("/a/door/1.png", 0.0, with_mask),
+            ("/a/door/1.png", 60.0, with_mask),
+            ("/b/hall/1.png", 0.0, with_mask),
+            ("/b/hall/2.png", 0.0, None),
         ];
+        let labels = faces.map(|(path, x, given)| {
+            let bounds = Rect { x1: x, y1: 10.0, x2: x + 30.0, y2: 50.0 };
+            corrections.label(Path::new(path), Some(bounds), given)
+        });
         let mut skipped = vec![];
-        let done = Corrections::read(&path).unwrap().apply(&mut samples, &mut skipped);
-        (samples, skipped, done)
+        let done = corrections.finish(&mut skipped);
+        (labels.to_vec(), skipped, done)
     }
 
     #[test]
@@ -192,20 +197,28 @@ mod tests {
         let text = "image,xmin,ymin,xmax,ymax,label,given\n\
                     door/1.png,60.0,10.0,90.0,50.0,incorrect_mask,with_mask\n\
                     hall/1.png,0,10,30,50,leave_out,with_mask\n";
-        let (samples, skipped, done) = corrected(text);
-        let labels: Vec<Label> = samples.iter().map(|sample| sample.label).collect();
-        assert_eq!(labels, [Label::WithMask, Label::IncorrectMask]);
-        assert_eq!(done, Corrected { relabelled: 1, left_out: 1 });
+        let (labels, skipped, done) = corrected(text);
+        assert_eq!(labels, [Some(Label::WithMask), Some(Label::IncorrectMask), None, None]);
+        assert_eq!(done, Corrected { relabelled: 1, labelled: 0, left_out: 1 });
+        assert!(skipped.is_empty(), "{skipped:?}");
+    }
+
+    #[test]
+    fn a_row_gives_a_label_to_a_face_that_has_none() {
+        let (labels, skipped, done) =
+            corrected("image,xmin,ymin,xmax,ymax,label\n2.png,0.4,10,30,50,incorrect_mask\n");
+        assert_eq!(labels[3], Some(Label::IncorrectMask));
+        assert_eq!(done, Corrected { labelled: 1, ..Corrected::default() });
         assert!(skipped.is_empty(), "{skipped:?}");
     }
 
     #[test]
     fn a_row_without_a_box_is_for_the_whole_picture_and_a_name_alone_for_every_folder() {
-        let (samples, _, done) = corrected("image,label\ndoor/1.png,without_mask\n");
+        let (labels, _, done) = corrected("image,label\ndoor/1.png,without_mask\n");
         assert_eq!(done.relabelled, 2);
-        assert_eq!(samples[2].label, Label::WithMask);
-        let (samples, _, done) = corrected("image,label\n1.png,leave_out\n");
-        assert_eq!((samples.len(), done.left_out), (0, 3));
+        assert_eq!(labels[2], Some(Label::WithMask));
+        let (labels, _, done) = corrected("image,label\n1.png,leave_out\n");
+        assert_eq!((labels, done.left_out), (vec![None; 4], 3));
     }
 
     #[test]
@@ -215,8 +228,8 @@ mod tests {
                     ,,,,,with_mask\n\
                     door/1.png,a,1,2,3,with_mask\n\
                     door/9.png,,,,,with_mask\n";
-        let (samples, skipped, done) = corrected(text);
-        assert_eq!((samples.len(), done), (3, Corrected::default()));
+        let (labels, skipped, done) = corrected(text);
+        assert_eq!((labels.iter().flatten().count(), done), (3, Corrected::default()));
         let told = skipped.join("\n");
         for part in
             [":2: unknown label 'masked'", ":3: no image", ":4: 'a'", ":5: no face of door/9"]

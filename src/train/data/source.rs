@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::DataError;
+use super::corrections::Corrections;
 use crate::picture::{Label, Point, Rect};
 use crate::train::boxes;
 
@@ -63,95 +64,109 @@ pub struct Sample {
     pub person: Option<String>,
 }
 
-/// All usable faces of `origins`, in a fixed order, and one line for each thing left out.
-pub fn read(origins: &[Origin]) -> Result<(Vec<Sample>, Vec<String>), DataError> {
-    let mut samples = Vec::new();
-    let mut skipped = Vec::new();
+/// All usable faces of `origins` with their labels, which `corrections` go before, in a fixed order, and
+/// one line for each thing left out.
+pub fn read(
+    origins: &[Origin],
+    corrections: Option<&mut Corrections>,
+) -> Result<(Vec<Sample>, Vec<String>), DataError> {
+    let mut reading = Reading { samples: vec![], skipped: vec![], corrections };
     for (index, origin) in origins.iter().enumerate() {
         if origin.path.is_dir() {
-            read_folders(&origin.path, index, &mut samples)?;
+            reading.folders(&origin.path, index)?;
         } else if origin.path.extension().is_some_and(|e| e == "csv") {
-            read_boxes(origin, index, &mut samples, &mut skipped)?;
+            reading.boxes(origin, index)?;
         } else {
             return Err(DataError::NotASource { path: origin.path.clone() });
         }
     }
-    Ok((samples, skipped))
+    Ok((reading.samples, reading.skipped))
 }
 
-fn read_folders(path: &Path, origin: usize, samples: &mut Vec<Sample>) -> Result<(), DataError> {
-    let before = samples.len();
-    for label in Label::ALL {
-        let folder = path.join(label.name());
-        if !folder.is_dir() {
-            continue;
-        }
-        let unreadable = |source| DataError::Unreadable { path: folder.clone(), source };
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(unreadable)? {
-            let file = entry.map_err(unreadable)?.path();
-            if file.is_file() {
-                files.push(file);
-            }
-        }
-        if files.is_empty() {
-            return Err(DataError::EmptyClass { path: folder });
-        }
-        files.sort();
-        let sample =
-            |path| Sample { path, bounds: None, landmarks: None, label, origin, person: None };
-        samples.extend(files.into_iter().map(sample));
-    }
-    if samples.len() == before {
-        return Err(DataError::NoClasses { path: path.to_owned() });
-    }
-    Ok(())
+struct Reading<'a> {
+    samples: Vec<Sample>,
+    skipped: Vec<String>,
+    corrections: Option<&'a mut Corrections>,
 }
 
-fn read_boxes(
-    origin: &Origin,
-    index: usize,
-    samples: &mut Vec<Sample>,
-    skipped: &mut Vec<String>,
-) -> Result<(), DataError> {
-    let boxes = match &origin.pictures {
-        Some(folder) => boxes::read_in(&origin.path, folder)?,
-        None => boxes::read(&origin.path)?,
-    };
-    skipped.extend(boxes.skipped);
-    let before = samples.len();
-    let (mut narrow, mut unlabelled) = (0, 0);
-    for image in &boxes.images {
-        for face in image.faces.iter().filter(|face| !face.ignore) {
-            if face.bounds.width() < MIN_WIDTH {
-                narrow += 1;
+impl Reading<'_> {
+    fn folders(&mut self, path: &Path, origin: usize) -> Result<(), DataError> {
+        let mut any = false;
+        for label in Label::ALL {
+            let folder = path.join(label.name());
+            if !folder.is_dir() {
                 continue;
             }
-            let Some(label) = face.label.or(origin.label) else {
-                unlabelled += 1;
-                continue;
-            };
-            samples.push(Sample {
-                path: image.path.clone(),
-                bounds: Some(face.bounds),
-                landmarks: face.landmarks,
-                label,
-                origin: index,
-                person: person(&image.path),
-            });
+            let unreadable = |source| DataError::Unreadable { path: folder.clone(), source };
+            let mut files = Vec::new();
+            for entry in fs::read_dir(&folder).map_err(unreadable)? {
+                let file = entry.map_err(unreadable)?.path();
+                if file.is_file() {
+                    files.push(file);
+                }
+            }
+            if files.is_empty() {
+                return Err(DataError::EmptyClass { path: folder });
+            }
+            any = true;
+            files.sort();
+            for path in files {
+                let Some(label) = self.label(&path, None, Some(label)) else { continue };
+                let (bounds, landmarks, person) = (None, None, None);
+                self.samples.push(Sample { path, bounds, landmarks, label, origin, person });
+            }
+        }
+        if any { Ok(()) } else { Err(DataError::NoClasses { path: path.to_owned() }) }
+    }
+
+    fn boxes(&mut self, origin: &Origin, index: usize) -> Result<(), DataError> {
+        let boxes = match &origin.pictures {
+            Some(folder) => boxes::read_in(&origin.path, folder)?,
+            None => boxes::read(&origin.path)?,
+        };
+        self.skipped.extend(boxes.skipped);
+        let before = self.samples.len();
+        let (mut narrow, mut unlabelled) = (0, 0);
+        for image in &boxes.images {
+            for face in image.faces.iter().filter(|face| !face.ignore) {
+                if face.bounds.width() < MIN_WIDTH {
+                    narrow += 1;
+                    continue;
+                }
+                let given = face.label.or(origin.label);
+                let Some(label) = self.label(&image.path, Some(face.bounds), given) else {
+                    unlabelled += usize::from(given.is_none());
+                    continue;
+                };
+                self.samples.push(Sample {
+                    path: image.path.clone(),
+                    bounds: Some(face.bounds),
+                    landmarks: face.landmarks,
+                    label,
+                    origin: index,
+                    person: person(&image.path),
+                });
+            }
+        }
+        if unlabelled > 0 && self.samples.len() == before {
+            return Err(DataError::NoLabel { path: origin.path.clone() });
+        }
+        let path = origin.path.display();
+        if unlabelled > 0 {
+            self.skipped.push(format!("{path}: {unlabelled} boxes without a label"));
+        }
+        if narrow > 0 {
+            self.skipped.push(format!("{path}: {narrow} boxes narrower than {MIN_WIDTH} px"));
+        }
+        Ok(())
+    }
+
+    fn label(&mut self, path: &Path, bounds: Option<Rect>, given: Option<Label>) -> Option<Label> {
+        match &mut self.corrections {
+            Some(corrections) => corrections.label(path, bounds, given),
+            None => given,
         }
     }
-    if unlabelled > 0 && samples.len() == before {
-        return Err(DataError::NoLabel { path: origin.path.clone() });
-    }
-    let path = origin.path.display();
-    if unlabelled > 0 {
-        skipped.push(format!("{path}: {unlabelled} boxes without a label"));
-    }
-    if narrow > 0 {
-        skipped.push(format!("{path}: {narrow} boxes narrower than {MIN_WIDTH} px"));
-    }
-    Ok(())
 }
 
 /// `Some_Name_12.jpg` is picture 12 of Some_Name, as face collections name their files.

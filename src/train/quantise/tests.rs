@@ -198,7 +198,9 @@ fn one_layer_loses_almost_nothing() {
     let data = toy_folder(20);
     let made = quantise(&args(with(folder.path(), |graph, x| graph.relu6(x)), data.path()));
     let nearness = made.unwrap().nearness;
-    assert!(nearness.largest < 0.02, "{nearness:?}");
+    // The ranges come from other faces than these, so a single one may be further off.
+    assert_eq!(nearness.agree, nearness.faces, "{nearness:?}");
+    assert!(nearness.mean < 0.01 && nearness.largest < 0.1, "{nearness:?}");
 }
 
 #[test]

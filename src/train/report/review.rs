@@ -106,7 +106,7 @@ fn ending(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::picture::{Picture, Rect};
-    use crate::train::data::{Corrections, Sample};
+    use crate::train::data::Corrections;
 
     fn cut(path: &str, bounds: Option<Rect>) -> Cut {
         Cut {
@@ -140,20 +140,14 @@ mod tests {
         assert_eq!(lines[2], "2,x/a/1.png,3.2,4.0,43.0,60.5,with_mask,without_mask,0.300");
 
         fs::write(&path, text.replace("with_mask,without_mask,0.300", "leave_out,,")).unwrap();
-        let sample = |cut: &Cut| Sample {
-            path: cut.path.clone(),
-            bounds: cut.bounds,
-            landmarks: None,
-            label: cut.label,
-            origin: 0,
-            person: None,
-        };
-        let mut samples: Vec<Sample> = crops.iter().map(sample).collect();
+        let mut corrections = Corrections::read(&path).unwrap();
+        let mut label = |cut: &Cut| corrections.label(&cut.path, cut.bounds, Some(cut.label));
+        let labels: Vec<_> = crops.iter().map(&mut label).collect();
         let mut skipped = vec![];
-        let done = Corrections::read(&path).unwrap().apply(&mut samples, &mut skipped);
-        assert_eq!((done.relabelled, done.left_out, samples.len()), (0, 1, 2));
+        let done = corrections.finish(&mut skipped);
+        assert_eq!((done.relabelled, done.left_out), (0, 1));
         // The face of the same name in another source stays.
-        assert!(samples.iter().any(|sample| sample.path == crops[2].path));
+        assert_eq!(labels, [None, Some(Label::WithMask), Some(Label::WithMask)]);
         assert!(skipped.is_empty(), "{skipped:?}");
     }
 

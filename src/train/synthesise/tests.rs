@@ -273,7 +273,7 @@ fn what_is_written_can_be_read_by_both_trainers() {
     let read = boxes::read(&csv).unwrap();
     assert!(read.skipped.is_empty(), "{:?}", read.skipped);
     assert!(read.images.iter().all(|i| i.faces.len() == 1 && i.faces[0].landmarks.is_some()));
-    let (samples, skipped) = data::read(&[csv.to_str().unwrap().parse().unwrap()]).unwrap();
+    let (samples, skipped) = data::read(&[csv.to_str().unwrap().parse().unwrap()], None).unwrap();
     assert!(skipped.is_empty() && samples.len() == 4);
     assert!(samples.iter().all(|sample| sample.label == Label::IncorrectMask));
     let people = samples.iter().filter(|s| s.person.as_ref().unwrap().ends_with("Some_One"));
