@@ -30,6 +30,7 @@ pub fn split(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>, s
     for (sample, group) in groups.iter().enumerate() {
         members.entry(*group).or_default().push(sample);
     }
+    // A group has the lowest lot of its pictures, so large ones tend to go to validation.
     let lot = |sample: &usize| lot(seed, &samples[*sample].path);
     let mut groups: Vec<Vec<usize>> = members.into_values().collect();
     let count = groups.len();

@@ -195,12 +195,12 @@ fn a_file_quantised_already_is_refused_with_the_node_and_operator() {
 #[test]
 fn one_layer_loses_almost_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let data = toy_folder(20);
-    let made = quantise(&args(with(folder.path(), |graph, x| graph.relu6(x)), data.path()));
-    let nearness = made.unwrap().nearness;
-    // The ranges come from other faces than these, so a single one may be further off.
-    assert_eq!(nearness.agree, nearness.faces, "{nearness:?}");
-    assert!(nearness.mean < 0.01 && nearness.largest < 0.1, "{nearness:?}");
+    // Enough faces for the ranges to hold what the others need: of 20 a class one is clipped.
+    let data = toy_folder(40);
+    let mut args = args(with(folder.path(), |graph, x| graph.relu6(x)), data.path());
+    args.faces = 96;
+    let nearness = quantise(&args).unwrap().nearness;
+    assert!(nearness.largest < 0.02, "{nearness:?}");
 }
 
 #[test]
