@@ -61,9 +61,24 @@ impl Random {
     }
 }
 
+/// A number that a name always has, wherever and in whatever company it comes: FNV-1a of 64 bits
+/// (Fowler, Noll, Vo).
+pub fn hash_of(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Random;
+    use super::{Random, hash_of};
+
+    #[test]
+    fn a_name_has_the_published_number() {
+        assert_eq!(hash_of(*b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(hash_of(*b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(hash_of(*b"foobar"), 0x8594_4171_f739_67e8);
+    }
 
     #[test]
     fn a_seed_gives_the_published_sequence() {

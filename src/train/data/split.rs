@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::{Fingerprint, Sample};
-use crate::train::random::Random;
+use crate::train::random::{Random, hash_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -64,10 +64,7 @@ pub fn split(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>, s
 fn lot(seed: u64, path: &Path) -> u64 {
     let mut ends = path.iter().rev().map(|part| part.as_encoded_bytes());
     let (name, folder) = (ends.next().unwrap_or_default(), ends.next().unwrap_or_default());
-    // FNV-1a.
-    let hash = folder.iter().chain(b"/").chain(name).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = hash_of(folder.iter().chain(b"/").chain(name).copied());
     Random::new(seed).stream(hash).bits()
 }
 

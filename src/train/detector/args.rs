@@ -10,6 +10,7 @@ use super::judge::{self, Judgement};
 use super::network::Channels;
 use super::{pages, scene};
 use crate::train::history::History;
+use crate::train::random::hash_of;
 use crate::train::{label, synthesise};
 use crate::vision;
 use crate::vision::model::ModelFile;
@@ -223,12 +224,8 @@ pub fn evaluate(paths: &[PathBuf], judging: &Judging<'_>) -> Result<Vec<(String,
     Ok(told)
 }
 
-/// One picture in five, by its name, so that the split never depends on order or on other files
-/// (FNV-1a).
+/// One picture in five, by its name, so that the split never depends on order or on other files.
 fn kept_for_validation(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    (hash >> 32) % 5 == 0
+    (hash_of(name.bytes()) >> 32).is_multiple_of(5)
 }
