@@ -109,6 +109,11 @@ impl Classifier {
         &self.origin
     }
 
+    /// What it can say, in the order of its outputs.
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
     /// Side of the input in pixels.
     pub fn size(&self) -> u32 {
         self.size

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::{ClassifierError, faces};
 use crate::picture::Label;
 use crate::train::augment::Geometry;
-use crate::train::data::{Crops, Origin, Views};
+use crate::train::data::{Crops, Origin, Teacher, Views};
 use crate::train::fit::{Fit, Keep, Loss, OptimiserKind, Schedule, balanced};
 use crate::train::layers::Layout;
 use crate::train::network::{Freeze, HeadKind, Kind, NetworkConfig};
@@ -95,6 +96,12 @@ pub struct Args {
     /// How much of each target is spread over all classes.
     #[arg(long, default_value_t = 0.05)]
     pub label_smoothing: f32,
+    /// A trained classifier (ONNX), usually a larger one, whose answers are learned beside the labels.
+    #[arg(long, value_name = "FILE")]
+    pub teacher: Option<PathBuf>,
+    /// How much of each target is what the teacher says, 0 to 1.
+    #[arg(long, default_value_t = 0.5, value_parser = synthesise::share, requires = "teacher")]
+    pub teacher_share: f32,
     /// Which epoch's network is written; best if not given, but last with one-cycle, which is made
     /// to end at its best, unless --early-stop may end it before.
     #[arg(long, value_enum)]
@@ -167,7 +174,12 @@ impl Args {
     }
 
     /// How to fit to faces of `classes`, of which there are `counts` to learn from.
-    pub fn fit(&self, classes: Vec<Label>, counts: [usize; 3]) -> Fit {
+    pub fn fit(
+        &self,
+        classes: Vec<Label>,
+        counts: [usize; 3],
+        teacher: Option<Arc<Teacher>>,
+    ) -> Fit {
         let weights = match self.class_weights {
             ClassWeights::Auto => balanced(counts),
             ClassWeights::Given(weights) => weights,
@@ -185,9 +197,10 @@ impl Args {
             fine_rate: self.fine_rate.unwrap_or(self.rate() / 10.0),
             freeze: self.freeze,
             average: self.average,
-            loss: Loss { smoothing: self.label_smoothing, weights },
+            loss: Loss { smoothing: self.label_smoothing, weights, teacher: self.teacher_share },
             classes,
             views: Views { side: self.input, geometry: Geometry::default(), cover: 0.2 },
+            teacher,
             free_epochs: self.epochs.div_ceil(2),
             keep: self.keep.unwrap_or(if ends_at_its_best { Keep::Last } else { Keep::Best }),
             early_stop: self.early_stop,
@@ -324,6 +337,10 @@ impl Args {
         }
         if self.drawn > 0.0 {
             settings["drawn"] = decimal(self.drawn).into();
+        }
+        if let Some(teacher) = &fit.teacher {
+            settings["teacher"] = teacher.name().into();
+            settings["teacher_share"] = decimal(self.teacher_share).into();
         }
         settings
     }

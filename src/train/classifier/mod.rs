@@ -25,6 +25,8 @@ use crate::vision::{Classifier, VisionError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifierError {
+    #[error("--teacher {name} knows {knows}, the data {wanted}; give a teacher of the same labels")]
+    Teacher { name: String, knows: String, wanted: String },
     #[error(transparent)]
     Data(#[from] DataError),
     #[error(transparent)]

@@ -165,6 +165,37 @@ fn two_classes_make_a_model_of_two_and_one_or_an_empty_one_is_refused() {
     }
 }
 
+#[test]
+fn a_classifier_teaches_another_one_and_is_named_in_its_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    weights(folder.path());
+    let data = toy_folder(8);
+    train(&line(folder.path(), data.path(), &["--epochs", "1"])).unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (teacher, out, checkpoint) = (path("out/toy.onnx"), path("small.onnx"), path("small"));
+    let mut args = line(
+        folder.path(),
+        data.path(),
+        &["--epochs", "1", "--teacher", &teacher, "--out", &out, "--checkpoint", &checkpoint],
+    );
+    let report = train(&args).unwrap();
+    assert_eq!(judge(&args.out, &args.data, false).unwrap().report, report);
+    let figures = std::fs::read_to_string(path("small.json")).unwrap();
+    let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+    assert_eq!(figures["settings"]["teacher"], "toy.onnx");
+    assert_eq!(figures["settings"]["teacher_share"], 0.5);
+
+    std::fs::remove_dir_all(data.path().join("incorrect_mask")).unwrap();
+    let refused = train(&args).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "--teacher toy.onnx knows with_mask,without_mask,incorrect_mask, the data \
+         with_mask,without_mask; give a teacher of the same labels"
+    );
+    args.teacher = Some(folder.path().join("weights.npz"));
+    assert!(matches!(train(&args), Err(ClassifierError::Vision(_))));
+}
+
 /// What is fitted where the classifier says `sure` of every answer, and of `faces` faces all but
 /// `wrong` are right.
 fn temperature(faces: usize, wrong: usize, sure: f32) -> f64 {

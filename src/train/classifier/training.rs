@@ -12,7 +12,7 @@ use super::watch::Watcher;
 use super::{Args, ClassifierError, faces, ship};
 use crate::picture::{Label, Probabilities};
 use crate::train::dashboard::Dashboard;
-use crate::train::data::{Crops, Cut, Sides};
+use crate::train::data::{Crops, Cut, Sides, Teacher};
 use crate::train::fit::{self, Checkpoint, Fit, Fitted, Saved};
 use crate::train::history::History;
 use crate::train::layers::Layout;
@@ -42,6 +42,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     // What cannot work is told before the data is read.
     let (mut config, mut network) = build(Label::ALL.len())?;
     check_freeze(options, &network)?;
+    let teacher = options.teacher.as_deref().map(Teacher::open).transpose()?.map(Arc::new);
 
     let crops = faces::crops(&options.data, options.input, Sides::Train, options.drawn)?;
     let classes = faces::classes(&crops)?;
@@ -57,9 +58,18 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     }
     tell_size(options, &config, &network)?;
 
-    let fit = options.fit(classes, counts);
+    if let Some(teacher) = teacher.as_ref().filter(|teacher| teacher.labels() != classes) {
+        return Err(ClassifierError::Teacher {
+            name: teacher.name().to_owned(),
+            knows: names(&teacher.labels()),
+            wanted: names(&classes),
+        });
+    }
+    let fit = options.fit(classes, counts, teacher);
     let settings = options.settings(&fit, &config, &crops);
     let checkpoint = Checkpoint::new(&options.checkpoint);
+    let Crops { train, validation, .. } = crops;
+    let train = Arc::new(train);
     let start = if options.resume {
         checkpoint.load(network, fit.optimiser(), &settings)?
     } else {
@@ -67,7 +77,6 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     };
 
     let sources = faces::sources(&options.data);
-    let Crops { train, validation, .. } = crops;
     let steps = train.len() / options.batch * (options.epochs - start.epochs.min(options.epochs));
     let mut watcher = Watcher {
         dashboard: dashboard(options, steps as u64),
@@ -80,7 +89,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
         device: &device,
         last: None,
     };
-    let fitted = fit.run(start, Arc::new(train), &device, &checkpoint, &settings, &mut watcher)?;
+    let fitted = fit.run(start, train, &device, &checkpoint, &settings, &mut watcher)?;
     let Watcher { meter, history, dashboard, .. } = watcher;
     drop(dashboard);
     meter.finish();
@@ -116,6 +125,10 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     std::fs::write(&figures, text + "\n")
         .map_err(|source| ClassifierError::Unwritable { path: figures, source })?;
     Ok(report)
+}
+
+fn names(labels: &[Label]) -> String {
+    labels.iter().map(|label| label.name()).collect::<Vec<_>>().join(",")
 }
 
 /// What was asked for, where it can be drawn.

@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use super::crops::{CACHE_MARGIN, Cut};
-use crate::picture::{Label, Picture};
+use super::teacher::Teacher;
+use crate::picture::{Label, Picture, Probabilities};
 use crate::train::augment::{Geometry, cover_below, photometric, warp};
 use crate::train::random::Random;
 use crate::vision::crop;
@@ -19,6 +20,8 @@ pub struct Batch {
     /// `[views, 3, side, side]`, row-major, in [-1, 1].
     pub inputs: Vec<f32>,
     pub labels: Vec<Label>,
+    /// What the teacher says of each view; empty without one.
+    pub answers: Vec<Probabilities>,
 }
 
 /// How views are drawn.
@@ -55,6 +58,7 @@ impl Loader {
     pub fn start(
         crops: Arc<Vec<Cut>>,
         views: Views,
+        teacher: Option<Arc<Teacher>>,
         batch: usize,
         seed: u64,
         epoch: usize,
@@ -66,7 +70,8 @@ impl Loader {
             random.stream(u64::MAX).shuffle(&mut order);
             for indices in order.chunks_exact(batch.max(1)) {
                 let plane = (views.side * views.side * 3) as usize;
-                let mut made = Batch { inputs: vec![0.0; plane * batch], labels: vec![] };
+                let mut made =
+                    Batch { inputs: vec![0.0; plane * batch], labels: vec![], answers: vec![] };
                 for (index, planes) in indices.iter().zip(made.inputs.chunks_exact_mut(plane)) {
                     let mut stream = random.stream(*index as u64);
                     let cut = &crops[*index];
@@ -77,6 +82,11 @@ impl Loader {
                     let view = views.draw(picture, &mut stream);
                     crop::to_input(&view, planes);
                     made.labels.push(label);
+                    match teacher.as_ref().map(|teacher| teacher.ask(&view)).transpose() {
+                        Ok(answer) => made.answers.extend(answer),
+                        // Batches end too early, which fails the training.
+                        Err(error) => return log::error!("the teacher: {error}"),
+                    }
                 }
                 // The other side is gone when the training was stopped.
                 if sender.send(made).is_err() {

@@ -9,6 +9,7 @@ mod hash;
 mod loader;
 mod source;
 mod split;
+mod teacher;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -22,6 +23,7 @@ pub use hash::Fingerprint;
 pub use loader::{Batch, Loader, Views};
 pub use source::{MIN_WIDTH, Origin, Sample, read};
 pub use split::{Side, Split, split};
+pub use teacher::Teacher;
 
 use super::boxes::BoxesError;
 use crate::vision::VisionError;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Bare, Corrections, Cut, Cutting, DataError, Fingerprint, Loader, Origin, Sample, Side, Sides,
-    Views, cut, read, split,
+    Teacher, Views, cut, read, split,
 };
 use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::augment::{Geometry, warp};
@@ -258,7 +258,7 @@ fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     let crops = Arc::new(cut(samples, &cutting, &|| ()).unwrap().train);
     let views = Views { side: 32, geometry: Geometry::default(), cover: 0.5 };
     let epoch = |number| -> Vec<Vec<f32>> {
-        let batches = Loader::start(Arc::clone(&crops), views, 2, 7, number);
+        let batches = Loader::start(Arc::clone(&crops), views, None, 2, 7, number);
         batches.map(|batch| batch.inputs).collect()
     };
     let first = epoch(0);
@@ -293,7 +293,7 @@ fn bare_crops(share: f32) -> Arc<Vec<Cut>> {
 fn masks_drawn_while_training_are_other_ones_each_time_and_labels_follow() {
     let views = Views { side: 32, geometry: Geometry::default(), cover: 0.0 };
     let labels = |share, epoch| -> Vec<Label> {
-        let batches = Loader::start(bare_crops(share), views, 20, 7, epoch);
+        let batches = Loader::start(bare_crops(share), views, None, 20, 7, epoch);
         batches.flat_map(|batch| batch.labels).collect()
     };
     assert!(labels(0.0, 0).iter().all(|label| *label == Label::WithoutMask));
@@ -304,4 +304,30 @@ fn masks_drawn_while_training_are_other_ones_each_time_and_labels_follow() {
     }
     assert_eq!(drawn, labels(0.8, 0));
     assert_ne!(drawn, labels(0.8, 1));
+}
+
+#[test]
+fn a_teacher_is_asked_of_the_view_that_the_network_sees() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/classifier.onnx");
+    let teacher = Arc::new(Teacher::open(Path::new(path)).unwrap());
+    let ask = |side, teacher: Option<&Arc<Teacher>>| {
+        let views = Views { side, geometry: Geometry::default(), cover: 0.0 };
+        Loader::start(bare_crops(0.5), views, teacher.cloned(), 6, 7, 0).next().unwrap()
+    };
+    let taught = ask(128, Some(&teacher));
+    let untaught = ask(128, None);
+    assert_eq!(untaught.inputs, taught.inputs, "the same views with and without");
+    assert!(untaught.answers.is_empty());
+    for (planes, answer) in taught.inputs.chunks_exact(3 * 128 * 128).zip(&taught.answers) {
+        let mut view = Picture::new(128, 128);
+        for (at, pixel) in view.pixels_mut().chunks_exact_mut(3).enumerate() {
+            let value = |plane: usize| planes[plane * 128 * 128 + at];
+            pixel.copy_from_slice(&[0, 1, 2].map(|p| ((value(p) + 1.0) * 127.5).round() as u8));
+        }
+        assert_eq!(teacher.ask(&view).unwrap(), *answer);
+    }
+    // Of another size than its own it is asked as well.
+    let small = ask(96, Some(&teacher)).answers;
+    assert_eq!(small.len(), 6);
+    assert!(small.iter().all(|a| Label::ALL.iter().map(|l| a.of(*l)).sum::<f32>() > 0.99));
 }

@@ -25,7 +25,7 @@ pub use loss::{Loss, balanced};
 pub use optimiser::OptimiserKind;
 pub use schedule::{Schedule, one_cycle};
 
-use super::data::{Batch, Cut, Loader, Views};
+use super::data::{Batch, Cut, Loader, Teacher, Views};
 use super::network::{Freeze, Network, rounded};
 use super::onnx::OnnxError;
 use super::parameters;
@@ -77,6 +77,8 @@ pub struct Fit {
     /// What the network's outputs stand for.
     pub classes: Vec<Label>,
     pub views: Views,
+    /// Whose answers are learned beside the labels, as far as `loss.teacher` says.
+    pub teacher: Option<Arc<Teacher>>,
     /// Epochs with free weights; after these the network learns with its weights rounded as the
     /// file will hold them, so that rounding costs little in the end.
     pub free_epochs: usize,
@@ -160,8 +162,8 @@ impl Fit {
             }
             // Dropout draws from the device; an epoch taken up draws what it would have drawn.
             device.seed(self.seed.wrapping_add(epoch as u64));
-            let batches =
-                Loader::start(Arc::clone(&crops), self.views, self.batch, self.seed, epoch);
+            let (crops, teacher) = (Arc::clone(&crops), self.teacher.clone());
+            let batches = Loader::start(crops, self.views, teacher, self.batch, self.seed, epoch);
             let mut sum = 0.0;
             let mut seen_batches = 0;
             for (step, batch) in batches.enumerate() {
@@ -171,7 +173,7 @@ impl Fit {
                     rounded(&network, &current)?
                 };
                 let logits = seen.forward(self.inputs(&batch, device));
-                let loss = self.loss.of(logits, &batch.labels, &self.classes, device);
+                let loss = self.loss.of(logits, &batch, &self.classes, device);
                 let gradients = GradientsParams::from_grads(loss.backward(), &seen);
                 let loss = loss.into_scalar::<f32>();
                 if !loss.is_finite() {

@@ -9,9 +9,9 @@ use super::{
     Checkpoint, Fit, FitError, Fitted, Keep, Loss, Mark, OptimiserKind, Saved, Schedule, Step,
     Watch, balanced, judge,
 };
-use crate::picture::{Label, Picture};
+use crate::picture::{Label, Picture, Probabilities};
 use crate::train::augment::Geometry;
-use crate::train::data::{Cut, Views};
+use crate::train::data::{Batch, Cut, Views};
 use crate::train::layers::Layout;
 use crate::train::network::{Freeze, HeadKind, Kind, Network, NetworkConfig};
 use crate::train::parameters;
@@ -55,9 +55,10 @@ fn toy(epochs: usize) -> Fit {
         fine_rate: 1e-3,
         freeze: Freeze::None,
         average: 0.8,
-        loss: Loss { smoothing: 0.05, weights: [1.0; 3] },
+        loss: Loss { smoothing: 0.05, weights: [1.0; 3], teacher: 0.5 },
         classes: Label::ALL.to_vec(),
         views: Views { side: 32, geometry, cover: 0.0 },
+        teacher: None,
         free_epochs: 100,
         keep: Keep::Last,
         early_stop: None,
@@ -340,14 +341,35 @@ fn a_sure_and_right_answer_costs_only_the_smoothing_and_weights_do_not_change_a_
     let device = Device::flex();
     let logits = || Tensor::<2>::from_data(TensorData::from([[4.0f32, 0.0, 0.0]]), &device);
     let cost = |smoothing, incorrect_weight, label| {
-        let loss = Loss { smoothing, weights: [1.0, 1.0, incorrect_weight] };
-        loss.of(logits(), &[label], &Label::ALL, &device).into_scalar::<f32>()
+        let loss = Loss { smoothing, weights: [1.0, 1.0, incorrect_weight], teacher: 0.5 };
+        loss.of(logits(), &untaught(&[label]), &Label::ALL, &device).into_scalar::<f32>()
     };
     let sum = (4.0f32.exp() + 2.0).ln();
     assert!((cost(0.0, 3.0, Label::WithMask) - (sum - 4.0)).abs() < 1e-5);
     assert!((cost(0.0, 3.0, Label::IncorrectMask) - sum).abs() < 1e-5);
     let spread = 0.3 / 3.0 * (3.0 * sum - 4.0);
     assert!((cost(0.3, 1.0, Label::WithMask) - (0.7 * (sum - 4.0) + spread)).abs() < 1e-5);
+}
+
+/// A batch without a teacher's answers; the loss does not look at its pictures.
+fn untaught(labels: &[Label]) -> Batch {
+    Batch { inputs: vec![], labels: labels.to_vec(), answers: vec![] }
+}
+
+#[test]
+fn a_teacher_moves_the_targets_toward_its_answers() {
+    let device = Device::flex();
+    let logits = || Tensor::<2>::from_data(TensorData::from([[2.0f32, 0.0, 0.0]]), &device);
+    let answer = Probabilities { with_mask: 0.2, without_mask: 0.1, incorrect_mask: 0.7 };
+    let batch = Batch { answers: vec![answer], ..untaught(&[Label::WithMask]) };
+    let cost = |teacher| {
+        let loss = Loss { smoothing: 0.0, weights: [1.0; 3], teacher };
+        loss.of(logits(), &batch, &Label::ALL, &device).into_scalar::<f32>()
+    };
+    let sum = (2.0f32.exp() + 2.0).ln();
+    assert!((cost(0.0) - (sum - 2.0)).abs() < 1e-5, "the label alone");
+    assert!((cost(1.0) - (sum - 0.2 * 2.0)).abs() < 1e-5, "the teacher alone");
+    assert!((cost(0.5) - (sum - 0.6 * 2.0)).abs() < 1e-5, "half of each");
 }
 
 #[test]
@@ -378,10 +400,10 @@ fn balanced_weights_make_every_class_count_the_same() {
 #[test]
 fn a_face_of_a_class_the_network_does_not_know_counts_nothing() {
     let device = Device::flex();
-    let loss = Loss { smoothing: 0.0, weights: [1.0; 3] };
+    let loss = Loss { smoothing: 0.0, weights: [1.0; 3], teacher: 0.5 };
     let classes = [Label::WithMask, Label::WithoutMask];
     let logits = || Tensor::<2>::from_data(TensorData::from([[1.0f32, 0.0], [5.0, 0.0]]), &device);
     let labels = [Label::WithMask, Label::IncorrectMask];
-    let cost = loss.of(logits(), &labels, &classes, &device).into_scalar::<f32>();
+    let cost = loss.of(logits(), &untaught(&labels), &classes, &device).into_scalar::<f32>();
     assert!((cost - (1.0 + (-1.0f32).exp()).ln()).abs() < 1e-5, "{cost}");
 }
