@@ -41,8 +41,9 @@ pub struct Args {
     pub data: DataArgs,
     #[arg(long, value_enum, default_value_t = Kind::Mobilenetv2)]
     pub network: Kind,
-    /// Published backbone weights of the same network and width: Keras' arrays in .npz, or
-    /// torchvision's tensors in .safetensors or .pth; without, the network starts at random.
+    /// Published backbone weights of the same network and width: Keras' arrays in .npz, torchvision's
+    /// tensors in .safetensors or .pth, or 8-bit integers in .tflite; without, the network starts at
+    /// random.
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
     /// Where the model goes; the figures go beside it as .json.

@@ -12,15 +12,19 @@ use super::watch::Watcher;
 use super::{Args, ClassifierError, faces, ship};
 use crate::picture::{Label, Probabilities};
 use crate::train::dashboard::Dashboard;
-use crate::train::data::{Crops, Cut, Sides, Teacher};
+use crate::train::data::{Crops, Cut, Loader, Sides, Teacher};
 use crate::train::fit::{self, Checkpoint, Fit, Fitted, Saved};
 use crate::train::history::History;
 use crate::train::layers::Layout;
 use crate::train::network::{self, Freeze, Network, NetworkConfig};
+use crate::train::parameters;
 use crate::train::progress::Meter;
 use crate::train::report::{Report, write_pages};
 use crate::train::weights::Published;
 use crate::vision::model::ModelFile;
+
+/// Views on which statistics are measured that a published file lacks.
+const MEASURED: usize = 96;
 
 /// Trains, checks the written model against the trained one, writes it and its figures.
 pub fn train(options: &Args) -> Result<Report, ClassifierError> {
@@ -70,6 +74,9 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let checkpoint = Checkpoint::new(&options.checkpoint);
     let Crops { train, validation, .. } = crops;
     let train = Arc::new(train);
+    if published.as_ref().is_some_and(|file| file.folded) {
+        network = measured(network, &fit, &train, &device);
+    }
     let start = if options.resume {
         checkpoint.load(network, fit.optimiser(), &settings)?
     } else {
@@ -125,6 +132,16 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     std::fs::write(&figures, text + "\n")
         .map_err(|source| ClassifierError::Unwritable { path: figures, source })?;
     Ok(report)
+}
+
+/// The network with the statistics that its published file lacks, measured on views of the faces.
+fn measured(network: Network, fit: &Fit, train: &Arc<Vec<Cut>>, device: &Device) -> Network {
+    let views = MEASURED.min(train.len());
+    let batch = Loader::start(Arc::clone(train), fit.views, None, views, fit.seed, 0).next();
+    let Some(batch) = batch else { return network };
+    let pictures = fit.inputs(&batch, &device.clone().inner());
+    let statistics = parameters::take(&network.valid().measured(pictures));
+    parameters::put(network, &statistics).0
 }
 
 fn names(labels: &[Label]) -> String {

@@ -236,7 +236,8 @@ impl Fit {
         self.early_stop.is_some_and(|limit| best.is_some_and(|best| counted(best) >= limit))
     }
 
-    fn inputs(&self, batch: &Batch, device: &Device) -> Tensor<4> {
+    /// A batch's pictures as the network takes them.
+    pub fn inputs(&self, batch: &Batch, device: &Device) -> Tensor<4> {
         let side = self.views.side as usize;
         let data = TensorData::new(batch.inputs.clone(), [batch.labels.len(), 3, side, side]);
         Tensor::from_data(data, device)

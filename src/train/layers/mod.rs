@@ -8,7 +8,7 @@ mod kernels;
 mod ops;
 mod write;
 
-use burn::module::Module;
+use burn::module::{Module, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -38,7 +38,7 @@ impl Layout {
         }
     }
 
-    fn epsilon(self) -> f64 {
+    pub fn epsilon(self) -> f64 {
         match self {
             Self::Keras => 1e-3,
             Self::Torchvision => 1e-5,
@@ -112,6 +112,26 @@ impl BatchNormConv {
     /// Both, then the cut.
     pub fn forward(&self, x: Tensor<4>, cut: Cut) -> Tensor<4> {
         normalise(&self.norm, convolve(&self.conv, x, Cut::NONE), cut)
+    }
+
+    /// The same layer with statistics measured on `x`, the normalisation changed so that it still
+    /// gives the same answers; and its answer. For weights published without statistics.
+    pub fn measured(mut self, x: Tensor<4>, cut: Cut) -> (Self, Tensor<4>) {
+        let seen = convolve(&self.conv, x, Cut::NONE);
+        let out = normalise(&self.norm, seen.clone(), cut);
+        let [count, channels, height, width] = seen.dims();
+        let seen = seen.swap_dims(0, 1).reshape([channels, count * height * width]);
+        let (variance, mean) = seen.var_mean_bias(1);
+        let (variance, mean) = (variance.reshape([channels]), mean.reshape([channels]));
+        let norm = &mut self.norm;
+        let before = (norm.running_var.value_sync() + norm.epsilon).sqrt();
+        let now = (variance.clone() + norm.epsilon).sqrt();
+        let moved = mean.clone() - norm.running_mean.value_sync();
+        norm.beta = norm.beta.clone().map(|beta| beta + norm.gamma.val() * moved / before.clone());
+        norm.gamma = norm.gamma.clone().map(|gamma| gamma * now / before);
+        norm.running_mean = RunningState::new(mean);
+        norm.running_var = RunningState::new(variance);
+        (self, out)
     }
 }
 

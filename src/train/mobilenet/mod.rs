@@ -8,5 +8,5 @@ mod network;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use names::{keras, torchvision};
+pub use names::{keras, order, torchvision};
 pub use network::{Block, MobileNet, MobileNetConfig};

@@ -27,6 +27,14 @@ pub fn keras(name: &str) -> Option<String> {
     Some(format!("{place}.{tensor}"))
 }
 
+/// The layers in the order in which they run: `stem`, `blocks.0.depthwise`, …, `last`.
+pub fn order() -> Vec<String> {
+    let parts = |number: usize| &["expand", "depthwise", "project"][usize::from(number == 0)..];
+    let blocks = (0..LAST - 1)
+        .flat_map(|number| parts(number).iter().map(move |part| format!("blocks.{number}.{part}")));
+    ["stem".to_owned()].into_iter().chain(blocks).chain(["last".to_owned()]).collect()
+}
+
 /// torchvision: `features.4.conv.2.weight` → `blocks.3.project.conv.weight`.
 pub fn torchvision(name: &str) -> Option<String> {
     let (layer, tensor) = name.strip_prefix("features.")?.rsplit_once('.')?;

@@ -96,6 +96,21 @@ impl Block {
         let x = self.project.forward(self.depthwise.forward(x, Cut::RELU6), Cut::NONE);
         if self.residual { x + input } else { x }
     }
+
+    /// See `BatchNormConv::measured`.
+    fn measured(self, input: Tensor<4>) -> (Self, Tensor<4>) {
+        let (expand, x) = match self.expand {
+            Some(expand) => {
+                let (expand, x) = expand.measured(input.clone(), Cut::RELU6);
+                (Some(expand), x)
+            }
+            None => (None, input.clone()),
+        };
+        let (depthwise, x) = self.depthwise.measured(x, Cut::RELU6);
+        let (project, x) = self.project.measured(x, Cut::NONE);
+        let x = if self.residual { x + input } else { x };
+        (Self { expand, depthwise, project, ..self }, x)
+    }
 }
 
 /// The network: RGB pictures `[n, 3, side, side]` in [-1, 1], side a multiple of 32.
@@ -115,6 +130,19 @@ impl MobileNet {
             x = block.forward(x);
         }
         self.last.forward(x, Cut::RELU6)
+    }
+
+    /// The same network with the statistics of its normalisation measured on `pictures`.
+    pub fn measured(self, pictures: Tensor<4>) -> Self {
+        let (stem, mut x) = self.stem.measured(pictures, Cut::RELU6);
+        let mut blocks = Vec::new();
+        for block in self.blocks {
+            let (block, next) = block.measured(x);
+            blocks.push(block);
+            x = next;
+        }
+        let (last, _) = self.last.measured(x, Cut::RELU6);
+        Self { stem, blocks, last, ..self }
     }
 
     pub fn layout(&self) -> Layout {

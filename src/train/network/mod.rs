@@ -107,6 +107,16 @@ pub struct Network {
 }
 
 impl Network {
+    /// The same network, without autodiff, with the statistics of its backbone's normalisation
+    /// measured on pictures. Those of ResNet50 are always published.
+    pub fn measured(self, pictures: Tensor<4>) -> Self {
+        let backbone = match self.backbone {
+            Backbone::MobileNet(network) => Backbone::MobileNet(network.measured(pictures)),
+            other => other,
+        };
+        Self { backbone, ..self }
+    }
+
     /// Logits, `[n, classes]`.
     pub fn forward(&self, pictures: Tensor<4>) -> Tensor<2> {
         self.head.forward(self.backbone.features(pictures))

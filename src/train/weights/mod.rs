@@ -1,10 +1,11 @@
-//! Published weights into a network: .npz, .safetensors and .pth files, their names and layouts.
-//! Every tensor of the backbone must be found and every tensor of the file must find its place.
+//! Published weights into a network: .npz, .safetensors, .pth and .tflite files, their names and
+//! layouts. Every tensor of the backbone must be found and every tensor of the file must find its place.
 //! Never: training; the head keeps its own values.
 
 mod files;
 #[cfg(test)]
 mod tests;
+mod tflite;
 
 use std::path::{Path, PathBuf};
 
@@ -19,8 +20,12 @@ use super::{mobilenet, resnet};
 pub enum WeightsError {
     #[error("{path}: cannot be read: {reason}")]
     Unreadable { path: PathBuf, reason: String },
-    #[error("{path}: weights are read from .npz, .safetensors, .pth and .pt")]
+    #[error("{path}: weights are read from .npz, .safetensors, .pth, .pt and .tflite")]
     UnknownKind { path: PathBuf },
+    #[error("{path}: {found} convolutions before its classes; MobileNetV2 has {wanted}")]
+    OtherGraph { path: PathBuf, found: usize, wanted: usize },
+    #[error("{path}: read for MobileNetV2 alone; take torchvision's weights for {network}")]
+    OnlyMobileNet { path: PathBuf, network: &'static str },
     #[error("{path}: tensor {name} is not of 32-bit floats{}", if path.extension().is_some_and(|e| e == "npz") { " in C order" } else { "" })]
     NotFloat { path: PathBuf, name: String },
     #[error(
@@ -59,12 +64,17 @@ pub struct Published {
     path: PathBuf,
     /// Whose way of building the layers these weights were trained with.
     pub layout: Layout,
+    /// Normalisation is folded into the convolutions, and must be measured before training.
+    pub folded: bool,
     tensors: Parameters,
 }
 
 impl Published {
     /// Reads the file at `path` for a network of `kind`.
     pub fn read(path: &Path, kind: Kind) -> Result<Self, WeightsError> {
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tflite")) {
+            return Self::unfolded(path, kind);
+        }
         let raw = files::read(path)?;
         let layout = if raw.keys().any(|name| name.contains('/')) {
             Layout::Keras
@@ -102,7 +112,39 @@ impl Published {
                 names,
             });
         }
-        Ok(Self { path: path.to_owned(), layout, tensors })
+        Ok(Self { path: path.to_owned(), layout, folded: false, tensors })
+    }
+
+    /// Reads a .tflite file, which knows neither names nor normalisation: layers are told by their
+    /// order, and normalisation only adds the bias.
+    fn unfolded(path: &Path, kind: Kind) -> Result<Self, WeightsError> {
+        let path = path.to_owned();
+        if kind != Kind::Mobilenetv2 {
+            return Err(WeightsError::OnlyMobileNet { path, network: kind.name() });
+        }
+        let layout = Layout::Keras;
+        let names = mobilenet::order();
+        let mut layers = tflite::convolutions(&path)?;
+        // ImageNet's classes are a convolution here.
+        layers.pop();
+        if layers.len() != names.len() {
+            let (found, wanted) = (layers.len(), names.len());
+            return Err(WeightsError::OtherGraph { path, found, wanted });
+        }
+        let mut tensors = Parameters::new();
+        for (name, layer) in names.into_iter().zip(layers) {
+            let even = |value: f32| Values {
+                shape: layer.bias.shape.clone(),
+                values: vec![value; layer.bias.values.len()],
+            };
+            tensors.insert(format!("{name}.norm.gamma"), even(1.0));
+            tensors.insert(format!("{name}.norm.running_mean"), even(0.0));
+            let variance = 1.0 - layout.epsilon() as f32;
+            tensors.insert(format!("{name}.norm.running_var"), even(variance));
+            tensors.insert(format!("{name}.norm.beta"), layer.bias);
+            tensors.insert(format!("{name}.conv.weight"), layer.kernel);
+        }
+        Ok(Self { path, layout, folded: true, tensors })
     }
 
     /// `network` with this backbone, which must have been made in the same layout.

@@ -1,15 +1,16 @@
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, serialize};
 
 use super::{Published, WeightsError};
 use crate::train::layers::Layout;
+use crate::train::mobilenet;
 use crate::train::mobilenet::tests::keras_file;
-use crate::train::network::tests::{lively, narrow};
+use crate::train::network::tests::{input, lively, narrow};
 use crate::train::network::{Backbone, HeadKind, Kind, Network};
-use crate::train::parameters::{self, Parameters};
+use crate::train::parameters::{self, Parameters, Values};
 
 fn backbone(network: &Network) -> Parameters {
     match &network.backbone {
@@ -134,14 +135,192 @@ fn weights_of_another_network_are_refused_with_what_is_wrong() {
     std::fs::write(&torn, [0u8; 100]).unwrap();
     assert!(read(&torn, Kind::Mobilenetv2).contains("torn.pth: cannot be read"));
     let picture = read(&PathBuf::from("w.png"), Kind::Mobilenetv2);
-    assert_eq!(picture, "w.png: weights are read from .npz, .safetensors, .pth and .pt");
+    assert_eq!(picture, "w.png: weights are read from .npz, .safetensors, .pth, .pt and .tflite");
+}
+
+/// Writes convolutions as TFLite has them: whole numbers with a scale for each output. The last one
+/// stands for the classes.
+fn tflite_file(layers: &[(Values, Vec<f32>)], path: &Path) {
+    use tract_tflite::tflite;
+
+    let mut file = flatbuffers::FlatBufferBuilder::new();
+    let codes = [tflite::BuiltinOperator::CONV_2D, tflite::BuiltinOperator::DEPTHWISE_CONV_2D].map(
+        |code| {
+            let args = tflite::OperatorCodeArgs {
+                deprecated_builtin_code: code.0 as i8,
+                builtin_code: code,
+                ..Default::default()
+            };
+            tflite::OperatorCode::create(&mut file, &args)
+        },
+    );
+    let mut buffers = vec![tflite::Buffer::create(&mut file, &Default::default())];
+    let mut tensors = Vec::new();
+    let mut operators = Vec::new();
+    for (kernel, bias) in layers {
+        let [outs, ins, height, width] = kernel.shape[..] else { panic!("{:?}", kernel.shape) };
+        let depthwise = ins == 1 && height == 3;
+        let each = ins * height * width;
+        let scales: Vec<f32> = kernel
+            .values
+            .chunks_exact(each)
+            .map(|slice| slice.iter().fold(1e-6f32, |most, value| most.max(value.abs())) / 127.0)
+            .collect();
+        let mut whole = vec![0u8; kernel.values.len()];
+        for (at, value) in kernel.values.iter().enumerate() {
+            let (out, input, place) =
+                (at / each, at % each / (height * width), at % (height * width));
+            let to = if depthwise {
+                place * outs + out
+            } else {
+                (out * height * width + place) * ins + input
+            };
+            whole[to] = (value / scales[out]).round() as i8 as u8;
+        }
+        let shape = if depthwise { [1, height, width, outs] } else { [outs, height, width, ins] };
+        let steps: Vec<f32> = scales.iter().map(|scale| scale / 64.0).collect();
+        let words = bias.iter().zip(&steps).map(|(bias, step)| (bias / step).round() as i32);
+        let words: Vec<u8> = words.flat_map(i32::to_le_bytes).collect();
+        let kernel_dimension = if depthwise { 3 } else { 0 };
+        for (bytes, shape, scales, dimension, type_) in [
+            (whole, shape.to_vec(), scales, kernel_dimension, tflite::TensorType::INT8),
+            (words, vec![outs], steps, 0, tflite::TensorType::INT32),
+        ] {
+            let data = Some(file.create_vector(&bytes));
+            let buffer = tflite::Buffer::create(&mut file, &tflite::BufferArgs { data });
+            let args = tflite::QuantizationParametersArgs {
+                scale: Some(file.create_vector(&scales)),
+                zero_point: Some(file.create_vector(&vec![0i64; scales.len()])),
+                quantized_dimension: dimension,
+                ..Default::default()
+            };
+            let quantization = Some(tflite::QuantizationParameters::create(&mut file, &args));
+            let shape: Vec<i32> = shape.iter().map(|side| *side as i32).collect();
+            let args = tflite::TensorArgs {
+                shape: Some(file.create_vector(&shape)),
+                type_,
+                buffer: buffers.len() as u32,
+                quantization,
+                ..Default::default()
+            };
+            buffers.push(buffer);
+            tensors.push(tflite::Tensor::create(&mut file, &args));
+        }
+        let last = tensors.len() as i32;
+        let args = tflite::OperatorArgs {
+            opcode_index: u32::from(depthwise),
+            // What a convolution reads is not looked at.
+            inputs: Some(file.create_vector(&[-1, last - 2, last - 1])),
+            ..Default::default()
+        };
+        operators.push(tflite::Operator::create(&mut file, &args));
+    }
+    let args = tflite::SubGraphArgs {
+        tensors: Some(file.create_vector(&tensors)),
+        operators: Some(file.create_vector(&operators)),
+        ..Default::default()
+    };
+    let graph = tflite::SubGraph::create(&mut file, &args);
+    let args = tflite::ModelArgs {
+        version: 3,
+        operator_codes: Some(file.create_vector(&codes)),
+        subgraphs: Some(file.create_vector(&[graph])),
+        buffers: Some(file.create_vector(&buffers)),
+        ..Default::default()
+    };
+    let model = tflite::Model::create(&mut file, &args);
+    tflite::finish_model_buffer(&mut file, model);
+    std::fs::write(path, file.finished_data()).unwrap();
+}
+
+/// Kernels and biases of a backbone in the order in which they run, normalisation folded in.
+fn folded(values: &Parameters) -> Vec<(Values, Vec<f32>)> {
+    let layer = |name: String| {
+        let of = |part: &str| &values[&format!("{name}.{part}")].values;
+        let mut kernel = values[&format!("{name}.conv.weight")].clone();
+        let each = kernel.values.len() / kernel.shape[0];
+        let mut bias = Vec::new();
+        for (out, slice) in kernel.values.chunks_exact_mut(each).enumerate() {
+            let deviation = (of("norm.running_var")[out] + 1e-3).sqrt();
+            let factor = of("norm.gamma")[out] / deviation;
+            slice.iter_mut().for_each(|value| *value *= factor);
+            bias.push(of("norm.beta")[out] - of("norm.running_mean")[out] * factor);
+        }
+        (kernel, bias)
+    };
+    mobilenet::order().into_iter().map(layer).collect()
+}
+
+/// What a network makes of a picture of noise.
+fn features(network: &Network) -> Vec<f32> {
+    let side = 64;
+    let picture = TensorData::new(input(side), [1, 3, side, side]);
+    let picture = Tensor::from_data(picture, &Device::flex());
+    network.backbone.features(picture).into_data().try_into_vec().unwrap()
+}
+
+/// The largest difference, as a share of the largest value.
+fn off(found: &[f32], wanted: &[f32]) -> f32 {
+    assert_eq!(found.len(), wanted.len());
+    let largest = found.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    largest / wanted.iter().fold(1e-6, |most: f32, value| most.max(value.abs()))
+}
+
+#[test]
+fn a_folded_file_is_read_layer_by_layer_and_its_statistics_are_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.tflite");
+    let wanted = toy(Layout::Keras);
+    let mut layers = folded(&backbone(&wanted));
+    let classes = Values { shape: vec![5, 7, 1, 1], values: vec![0.5; 35] };
+    layers.push((classes, vec![0.0; 5]));
+    tflite_file(&layers, &path);
+    let published = Published::read(&path, Kind::Mobilenetv2).unwrap();
+    assert!(published.folded);
+    let filled = published.put(fresh(published.layout)).unwrap();
+    // Each kernel within half a step of its slice, and nothing else between it and the bias.
+    let found = folded(&backbone(&filled));
+    for ((found, bias), (wanted, wanted_bias)) in found.iter().zip(&layers) {
+        assert_eq!(found.shape, wanted.shape);
+        let each = wanted.values.len() / wanted.shape[0];
+        for (found, wanted) in found.values.chunks(each).zip(wanted.values.chunks(each)) {
+            assert!(off(found, wanted) < 0.51 / 127.0);
+        }
+        assert!(off(bias, wanted_bias) < 0.05);
+    }
+
+    let pictures =
+        Tensor::from_data(TensorData::new(input(64).repeat(2), [2, 3, 64, 64]), &Device::flex());
+    let before = features(&filled);
+    let measured = filled.measured(pictures);
+    let same = off(&features(&measured), &before);
+    assert!(same < 1e-3, "measuring changed the answers by {same}");
+    let values = backbone(&measured);
+    for name in mobilenet::order() {
+        let of = |part: &str| &values[&format!("{name}.norm.{part}")].values;
+        // With the statistics of what it sees, a normalisation's offset is the mean it gives.
+        for (channel, variance) in of("running_var").iter().enumerate() {
+            let gamma = of("gamma")[channel];
+            assert!((gamma - (variance + 1e-3).sqrt()).abs() < 1e-3 * gamma, "{name} {channel}");
+        }
+        assert!(of("running_mean").iter().any(|mean| *mean != 0.0), "{name}");
+    }
+
+    layers.remove(3);
+    tflite_file(&layers, &path);
+    let told = Published::read(&path, Kind::Mobilenetv2).unwrap_err().to_string();
+    assert!(told.ends_with("51 convolutions before its classes; MobileNetV2 has 52"), "{told}");
+    let told = Published::read(&path, Kind::Resnet50).unwrap_err().to_string();
+    assert!(told.ends_with("take torchvision's weights for ResNet50"), "{told}");
+    std::fs::write(&path, "no model").unwrap();
+    let told = Published::read(&path, Kind::Mobilenetv2).unwrap_err().to_string();
+    assert!(told.contains("w.tflite: cannot be read"), "{told}");
 }
 
 #[test]
 #[ignore = "needs torch itself: MASKGATE_TORCH names a folder of its weights (.pth, .safetensors), input and features (.f32)"]
 fn torch_answers_as_the_network_with_its_weights() {
     use burn::module::Module;
-    use burn::tensor::{Tensor, TensorData};
 
     let folder = PathBuf::from(std::env::var("MASKGATE_TORCH").unwrap());
     let device = Device::flex();
@@ -175,9 +354,7 @@ fn torch_answers_as_the_network_with_its_weights() {
 #[ignore = "needs the published weights: MASKGATE_WEIGHTS names the .npz, its .onnx beside it"]
 fn published_weights_give_the_published_features() {
     use burn::module::Module;
-    use burn::tensor::{Tensor, TensorData};
 
-    use crate::train::network::tests::input;
     use crate::vision::model::ModelFile;
 
     let path = PathBuf::from(std::env::var("MASKGATE_WEIGHTS").unwrap());
