@@ -377,3 +377,44 @@ fn published_weights_give_the_published_features() {
     println!("largest difference {largest}");
     assert!(largest < 1e-3);
 }
+
+#[test]
+#[ignore = "needs the published weights: MASKGATE_WEIGHTS names the .npz, coral/ lies beside its folder"]
+fn published_integers_name_the_classes_that_the_published_file_names() {
+    use burn::module::Module;
+
+    let path = PathBuf::from(std::env::var("MASKGATE_WEIGHTS").unwrap());
+    let folder = path.parent().unwrap().parent().unwrap();
+    let path = folder.join("coral/tf2_mobilenet_v2_1.0_224_ptq.tflite");
+    let device = Device::flex();
+    let published = Published::read(&path, Kind::Mobilenetv2).unwrap();
+    let config = narrow(Kind::Mobilenetv2, published.layout, HeadKind::Single);
+    let config = crate::train::network::NetworkConfig { width: 1.0, ..config };
+    let network = published.put(config.init(&device)).unwrap().valid();
+    let classes = super::tflite::convolutions(&path).unwrap().pop().unwrap();
+
+    let side = 224;
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets");
+    // The likeliest of ImageNet's classes by ai-edge-litert 2.3.0 on the same pictures.
+    for (name, wanted) in [("bare_face", 401), ("under_nose", 679), ("two_people", 797)] {
+        let photo = image::open(assets.join(format!("{name}.jpg"))).unwrap();
+        let filter = image::imageops::FilterType::Triangle;
+        let pixels = photo.resize_exact(side, side, filter).to_rgb8().into_raw();
+        let plane = (side * side) as usize;
+        let mut planes = vec![0.0; 3 * plane];
+        for (at, pixel) in pixels.chunks_exact(3).enumerate() {
+            for (color, value) in pixel.iter().enumerate() {
+                planes[color * plane + at] = f32::from(*value) / 127.5 - 1.0;
+            }
+        }
+        let data = TensorData::new(planes, [1, 3, side as usize, side as usize]);
+        let features = network.backbone.features(Tensor::from_data(data, &device));
+        let features: Vec<f32> = features.mean_dims(&[2, 3]).into_data().try_into_vec().unwrap();
+        let rows = classes.kernel.values.chunks_exact(features.len()).zip(&classes.bias.values);
+        let score = |(row, bias): (&[f32], &f32)| -> f32 {
+            bias + row.iter().zip(&features).map(|(a, b)| a * b).sum::<f32>()
+        };
+        let best = rows.map(score).enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+        assert_eq!(best.unwrap().0, wanted, "{name}");
+    }
+}
