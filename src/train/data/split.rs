@@ -30,11 +30,12 @@ pub fn split(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>, s
     for (sample, group) in groups.iter().enumerate() {
         members.entry(*group).or_default().push(sample);
     }
-    // A group has the lowest lot of its pictures, so large ones tend to go to validation.
-    let lot = |sample: &usize| lot(seed, &samples[*sample].path);
+    // A group has the lot of its first picture by name; the lowest lot of all would send large groups
+    // to validation.
+    let name = |sample: &usize| end_of(&samples[*sample].path);
     let mut groups: Vec<Vec<usize>> = members.into_values().collect();
     let count = groups.len();
-    groups.sort_by_cached_key(|group| group.iter().map(lot).min());
+    groups.sort_by_cached_key(|group| group.iter().map(name).min().map(|name| lot(seed, name)));
 
     let stratum = |sample: usize| (samples[sample].origin, samples[sample].label);
     let mut total: HashMap<_, usize> = HashMap::new();
@@ -59,11 +60,16 @@ pub fn split(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>, s
     Split { sides, groups: count }
 }
 
-/// A picture's place in the order in which groups go to validation, drawn for its name and folder, so
-/// that it hangs on no other picture, nor on where the data lies.
-fn lot(seed: u64, path: &Path) -> u64 {
+/// A picture's folder and name, which do not hang on where the data lies.
+fn end_of(path: &Path) -> [&[u8]; 2] {
     let mut ends = path.iter().rev().map(|part| part.as_encoded_bytes());
     let (name, folder) = (ends.next().unwrap_or_default(), ends.next().unwrap_or_default());
+    [folder, name]
+}
+
+/// A place in the order in which groups go to validation, drawn for a picture's folder and name, so that
+/// it hangs on no other picture.
+fn lot(seed: u64, [folder, name]: [&[u8]; 2]) -> u64 {
     let hash = hash_of(folder.iter().chain(b"/").chain(name).copied());
     Random::new(seed).stream(hash).bits()
 }

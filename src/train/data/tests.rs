@@ -146,6 +146,27 @@ fn pictures_of_one_person_stay_on_one_side() {
 }
 
 #[test]
+fn a_person_of_many_pictures_is_no_likelier_to_be_judged_on() {
+    // Ten people of ten pictures, a hundred of one.
+    let sample = |number: usize| Sample {
+        path: PathBuf::from(format!("{number}.jpg")),
+        bounds: None,
+        landmarks: None,
+        label: Label::WithoutMask,
+        origin: 0,
+        person: Some(format!("person {}", if number < 100 { number / 10 } else { number })),
+    };
+    let samples: Vec<Sample> = (0..200).map(sample).collect();
+    let of_many = |seed| {
+        let sides = split(&samples, &HashMap::new(), seed).sides;
+        sides[..100].iter().filter(|side| **side == Side::Validation).count()
+    };
+    // 20 of the 100 in each split, were it by picture; by whole groups a little fewer.
+    let share = (0..60).map(of_many).sum::<usize>() as f64 / 6000.0;
+    assert!((0.13..0.24).contains(&share), "{share}");
+}
+
+#[test]
 fn boxes_and_folders_are_read_and_what_is_left_out_is_named() {
     let root = toy_folder(2);
     let pictures = root.path().join("boxes");
