@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{ClassifierError, faces};
 use crate::picture::Label;
 use crate::train::augment::Geometry;
-use crate::train::data::{Crops, Origin, Teacher, Views};
+use crate::train::data::{Crops, Drawing, Origin, Teacher, Views};
 use crate::train::fit::{Fit, Keep, Loss, OptimiserKind, Schedule, balanced};
 use crate::train::layers::Layout;
 use crate::train::network::{Freeze, HeadKind, Kind, NetworkConfig};
@@ -62,6 +62,9 @@ pub struct Args {
     /// How often a bare face with known landmarks gets a drawn mask, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub drawn: f32,
+    /// How often a bare face with known landmarks gets a drawn beard, 0 to 1; a mask may lie over it.
+    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
+    pub beards: f32,
     /// Epochs in all.
     #[arg(long, default_value_t = 20)]
     pub epochs: usize,
@@ -161,6 +164,11 @@ impl Args {
             Kind::Resnet50 => HeadKind::Published,
         });
         NetworkConfig { classes, ..NetworkConfig::new(self.network, self.width(), layout, head) }
+    }
+
+    /// What is drawn on bare faces to learn from.
+    pub fn drawing(&self) -> Drawing {
+        Drawing { masks: self.drawn, beards: self.beards }
     }
 
     fn width(&self) -> f64 {
@@ -338,6 +346,9 @@ impl Args {
         }
         if self.drawn > 0.0 {
             settings["drawn"] = decimal(self.drawn).into();
+        }
+        if self.beards > 0.0 {
+            settings["beards"] = decimal(self.beards).into();
         }
         if let Some(teacher) = &fit.teacher {
             settings["teacher"] = teacher.name().into();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::finder::Finder;
-use super::{Bare, DataError, Fingerprint, MIN_WIDTH, Sample, Side, Split, split};
+use super::{Bare, DataError, Drawing, Fingerprint, MIN_WIDTH, Sample, Side, Split, split};
 use crate::picture::{Label, Picture, Rect};
 use crate::vision::crop;
 
@@ -67,8 +67,8 @@ pub struct Cutting {
     pub sides: Sides,
     /// A face detector for pictures without boxes; see `FOLDER_SHARE` for the way without.
     pub detector: Option<PathBuf>,
-    /// How often a bare face with known landmarks gets a drawn mask while training, 0 to 1.
-    pub drawn: f32,
+    /// What is drawn while training on bare faces with known landmarks.
+    pub drawing: Drawing,
 }
 
 /// Reads every picture once, splits, and cuts. `progress` is called for each picture read.
@@ -166,10 +166,10 @@ fn one_picture(
         }
         let cut = |margin, side| crop::cut(&picture, &crop::region(&bounds, margin), side);
         let cache = (cutting.input * 3).div_ceil(2);
-        let drawable = cutting.drawn > 0.0 && face.label == Label::WithoutMask;
+        let drawable = cutting.drawing != Drawing::default() && face.label == Label::WithoutMask;
         let bare = landmarks.filter(|_| drawable).map(|landmarks| {
             let region = crop::region(&bounds, CACHE_MARGIN);
-            Bare::in_crop(&bounds, &landmarks, &region, cache, cutting.drawn)
+            Bare::in_crop(&bounds, &landmarks, &region, cache, cutting.drawing)
         });
         let both = Both {
             bare,

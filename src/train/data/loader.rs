@@ -20,8 +20,9 @@ pub struct Batch {
     /// `[views, 3, side, side]`, row-major, in [-1, 1].
     pub inputs: Vec<f32>,
     pub labels: Vec<Label>,
-    /// What the teacher says of each view; empty without one.
-    pub answers: Vec<Probabilities>,
+    /// What the teacher says of each view; nothing without one, nor of what was drawn, whose label is
+    /// certain.
+    pub answers: Vec<Option<Probabilities>>,
 }
 
 /// How views are drawn.
@@ -82,8 +83,9 @@ impl Loader {
                     let view = views.draw(picture, &mut stream);
                     crop::to_input(&view, planes);
                     made.labels.push(label);
-                    match teacher.as_ref().map(|teacher| teacher.ask(&view)).transpose() {
-                        Ok(answer) => made.answers.extend(answer),
+                    let asked = teacher.as_ref().filter(|_| drawn.is_none());
+                    match asked.map(|teacher| teacher.ask(&view)).transpose() {
+                        Ok(answer) => made.answers.push(answer),
                         // Batches end too early, which fails the training.
                         Err(error) => return log::error!("the teacher: {error}"),
                     }

@@ -15,7 +15,7 @@ pub(crate) mod tests;
 
 use std::path::PathBuf;
 
-pub use bare::Bare;
+pub use bare::{Bare, Drawing};
 pub use corrections::{Corrections, LEAVE_OUT};
 pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut, open};
 pub use finder::FOLDER_SHARE;

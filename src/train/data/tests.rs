@@ -3,10 +3,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Bare, Corrections, Cut, Cutting, DataError, Fingerprint, Loader, Origin, Sample, Side, Sides,
-    Teacher, Views, cut, read, split,
+    Bare, Corrections, Cut, Cutting, DataError, Drawing, Fingerprint, Loader, Origin, Sample, Side,
+    Sides, Teacher, Views, cut, read, split,
 };
-use crate::picture::{Label, Picture, Point, Rect};
+use crate::picture::{Label, Picture, Point, Probabilities, Rect};
 use crate::train::augment::{Geometry, warp};
 use crate::train::clip::align::{FRONTAL, Similarity};
 use crate::train::random::Random;
@@ -244,7 +244,13 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
     std::fs::write(root.path().join("with_mask/9.jpg"), "no picture").unwrap();
     let origin = root.path().to_str().unwrap().parse().unwrap();
     let (samples, _) = read(&[origin], None).unwrap();
-    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None, drawn: 0.0 };
+    let cutting = Cutting {
+        seed: 1,
+        input: 32,
+        sides: Sides::Train,
+        detector: None,
+        drawing: Drawing::default(),
+    };
     let crops = cut(samples, &cutting, &|| ()).unwrap();
     assert_eq!(crops.train.len() + crops.validation.len(), 9);
     assert_eq!(crops.skipped.len(), 1);
@@ -258,8 +264,12 @@ fn to_measure_both_sides_are_cut_as_the_daemon_cuts() {
     let root = toy_folder(6);
     let cut_for = |sides| {
         let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()], None).unwrap();
-        cut(samples, &Cutting { seed: 1, input: 32, sides, detector: None, drawn: 0.0 }, &|| ())
-            .unwrap()
+        cut(
+            samples,
+            &Cutting { seed: 1, input: 32, sides, detector: None, drawing: Drawing::default() },
+            &|| (),
+        )
+        .unwrap()
     };
     let (measured, trained) = (cut_for(Sides::Measure), cut_for(Sides::Train));
     let paths = |cuts: &[Cut]| cuts.iter().map(|cut| cut.path.clone()).collect::<Vec<_>>();
@@ -275,7 +285,13 @@ fn to_measure_both_sides_are_cut_as_the_daemon_cuts() {
 fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     let root = toy_folder(4);
     let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()], None).unwrap();
-    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None, drawn: 0.0 };
+    let cutting = Cutting {
+        seed: 1,
+        input: 32,
+        sides: Sides::Train,
+        detector: None,
+        drawing: Drawing::default(),
+    };
     let crops = Arc::new(cut(samples, &cutting, &|| ()).unwrap().train);
     let views = Views { side: 32, geometry: Geometry::default(), cover: 0.5 };
     let epoch = |number| -> Vec<Vec<f32>> {
@@ -288,8 +304,8 @@ fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     assert_ne!(first, epoch(1));
 }
 
-/// Crops of a plain bare face, 40 px between the eyes, that gets drawn masks with this share.
-fn bare_crops(share: f32) -> Arc<Vec<Cut>> {
+/// Crops of a plain bare face, 40 px between the eyes.
+fn bare_crops(drawing: Drawing) -> Arc<Vec<Cut>> {
     let mut picture = Picture::new(192, 192);
     picture.pixels_mut().chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&[190, 150, 130]));
     let place = Similarity::new(Point { x: 480.0, y: 470.0 }, 40.0, 0.0);
@@ -297,7 +313,7 @@ fn bare_crops(share: f32) -> Arc<Vec<Cut>> {
     let bounds = Rect { x1: 432.0, y1: 436.0, x2: 528.0, y2: 540.0 };
     // The crop shows the part of its picture from 384, 392.
     let region = Rect { x1: 384.0, y1: 392.0, x2: 576.0, y2: 584.0 };
-    let bare = (share > 0.0).then(|| Bare::in_crop(&bounds, &landmarks, &region, 192, share));
+    let bare = Some(Bare::in_crop(&bounds, &landmarks, &region, 192, drawing));
     let cut = Cut {
         picture,
         label: Label::WithoutMask,
@@ -313,8 +329,9 @@ fn bare_crops(share: f32) -> Arc<Vec<Cut>> {
 #[test]
 fn masks_drawn_while_training_are_other_ones_each_time_and_labels_follow() {
     let views = Views { side: 32, geometry: Geometry::default(), cover: 0.0 };
-    let labels = |share, epoch| -> Vec<Label> {
-        let batches = Loader::start(bare_crops(share), views, None, 20, 7, epoch);
+    let labels = |masks, epoch| -> Vec<Label> {
+        let crops = bare_crops(Drawing { masks, beards: 0.0 });
+        let batches = Loader::start(crops, views, None, 20, 7, epoch);
         batches.flat_map(|batch| batch.labels).collect()
     };
     assert!(labels(0.0, 0).iter().all(|label| *label == Label::WithoutMask));
@@ -328,27 +345,48 @@ fn masks_drawn_while_training_are_other_ones_each_time_and_labels_follow() {
 }
 
 #[test]
-fn a_teacher_is_asked_of_the_view_that_the_network_sees() {
+fn beards_leave_the_label_and_masks_go_over_them() {
+    let views = Views { side: 32, geometry: Geometry::default(), cover: 0.0 };
+    let batch = |masks, beards| {
+        let crops = bare_crops(Drawing { masks, beards });
+        Loader::start(crops, views, None, 60, 7, 0).next().unwrap()
+    };
+    let (bare, bearded) = (batch(0.0, 0.0), batch(0.0, 1.0));
+    assert_eq!(bearded.labels, bare.labels);
+    let size = 3 * 32 * 32;
+    let pairs = bare.inputs.chunks_exact(size).zip(bearded.inputs.chunks_exact(size));
+    assert!(pairs.filter(|(a, b)| a != b).count() == 60);
+    let both = batch(1.0, 1.0).labels;
+    assert!(both.iter().filter(|label| **label != Label::WithoutMask).count() > 30);
+}
+
+#[test]
+fn a_teacher_is_asked_of_the_view_that_the_network_sees_unless_something_is_drawn_on_it() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/classifier.onnx");
     let teacher = Arc::new(Teacher::open(Path::new(path)).unwrap());
-    let ask = |side, teacher: Option<&Arc<Teacher>>| {
+    let ask = |side, masks, teacher: Option<&Arc<Teacher>>| {
         let views = Views { side, geometry: Geometry::default(), cover: 0.0 };
-        Loader::start(bare_crops(0.5), views, teacher.cloned(), 6, 7, 0).next().unwrap()
+        let crops = bare_crops(Drawing { masks, beards: 0.0 });
+        Loader::start(crops, views, teacher.cloned(), 6, 7, 0).next().unwrap()
     };
-    let taught = ask(128, Some(&teacher));
-    let untaught = ask(128, None);
+    let taught = ask(128, 0.0, Some(&teacher));
+    let untaught = ask(128, 0.0, None);
     assert_eq!(untaught.inputs, taught.inputs, "the same views with and without");
-    assert!(untaught.answers.is_empty());
+    assert_eq!(untaught.answers, [None; 6]);
     for (planes, answer) in taught.inputs.chunks_exact(3 * 128 * 128).zip(&taught.answers) {
         let mut view = Picture::new(128, 128);
         for (at, pixel) in view.pixels_mut().chunks_exact_mut(3).enumerate() {
             let value = |plane: usize| planes[plane * 128 * 128 + at];
             pixel.copy_from_slice(&[0, 1, 2].map(|p| ((value(p) + 1.0) * 127.5).round() as u8));
         }
-        assert_eq!(teacher.ask(&view).unwrap(), *answer);
+        assert_eq!(teacher.ask(&view).unwrap(), answer.unwrap());
     }
     // Of another size than its own it is asked as well.
-    let small = ask(96, Some(&teacher)).answers;
-    assert_eq!(small.len(), 6);
-    assert!(small.iter().all(|a| Label::ALL.iter().map(|l| a.of(*l)).sum::<f32>() > 0.99));
+    let small = ask(96, 0.0, Some(&teacher)).answers;
+    let sum = |answer: &Option<Probabilities>| {
+        answer.map_or(0.0, |a| Label::ALL.iter().map(|l| a.of(*l)).sum::<f32>())
+    };
+    assert!(small.len() == 6 && small.iter().all(|answer| (sum(answer) - 1.0).abs() < 0.01));
+    // What is drawn has a label that is certain.
+    assert_eq!(ask(128, 1.0, Some(&teacher)).answers, [None; 6]);
 }

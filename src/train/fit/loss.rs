@@ -29,14 +29,14 @@ impl Loss {
         let mut targets = Vec::with_capacity(labels.len() * classes.len());
         let mut sum = 0.0;
         for (face, label) in labels.iter().enumerate() {
-            let answer = batch.answers.get(face);
+            let answer = batch.answers.get(face).copied().flatten();
             let known = classes.contains(label);
             let weight = if known { self.weights[*label as usize] } else { 0.0 };
             sum += weight;
             targets.extend(classes.iter().map(|class| {
                 let hard = if class == label { 1.0 - self.smoothing } else { 0.0 };
                 let target = hard + self.smoothing / classes.len() as f32;
-                weight * self.blend(target, answer, *class)
+                weight * self.blend(target, answer.as_ref(), *class)
             }));
         }
         let targets = TensorData::new(targets, [labels.len(), classes.len()]);

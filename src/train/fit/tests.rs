@@ -361,7 +361,7 @@ fn a_teacher_moves_the_targets_toward_its_answers() {
     let device = Device::flex();
     let logits = || Tensor::<2>::from_data(TensorData::from([[2.0f32, 0.0, 0.0]]), &device);
     let answer = Probabilities { with_mask: 0.2, without_mask: 0.1, incorrect_mask: 0.7 };
-    let batch = Batch { answers: vec![answer], ..untaught(&[Label::WithMask]) };
+    let batch = Batch { answers: vec![Some(answer)], ..untaught(&[Label::WithMask]) };
     let cost = |teacher| {
         let loss = Loss { smoothing: 0.0, weights: [1.0; 3], teacher };
         loss.of(logits(), &batch, &Label::ALL, &device).into_scalar::<f32>()

@@ -132,7 +132,7 @@ fn every_network_becomes_bytes_that_the_daemon_runs() {
         let args = args(toy(folder.path(), kind, layout, head), data.path());
         let file = ModelFile::open(&args.classifier, "", ("nothing", &[])).unwrap();
         let source = Source::read(file.proto(), "toy").unwrap();
-        let crops = faces::crops(&args.data, 32, Sides::Measure, 0.0).unwrap();
+        let crops = faces::crops(&args.data, 32, Sides::Measure, Drawing::default()).unwrap();
         let picked: Vec<&Cut> = crops.train.iter().collect();
         let (bytes, _) = integer(&source, 32, &picked).unwrap();
         let made = ModelFile::parse("toy".into(), &bytes, "").unwrap();

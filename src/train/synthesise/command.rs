@@ -11,7 +11,7 @@ use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
 use super::find::{self, Bare, Finder};
-use super::{Kind, NARROWEST, Wardrobe, Wear, draw_on, steps};
+use super::{Kind, NARROWEST, Wardrobe, Wear, draw, grow, share, steps};
 use crate::picture::{Label, Picture, Rect};
 use crate::train::boxes::{self, Annotation};
 use crate::train::data;
@@ -39,6 +39,9 @@ pub struct Args {
     /// Only worn in these ways, evenly
     #[arg(long, num_args = 1.., value_name = "WAY")]
     pub wear: Vec<Wear>,
+    /// How many of the faces get a beard in place of a mask, 0 to 1
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub beards: f32,
     /// Pictures made from each picture
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub variants: u32,
@@ -301,17 +304,24 @@ impl Work<'_> {
             let mut random = stream.stream(at as u64);
             let style = self.wardrobe.draw(&mut random);
             let open = !face.ignore && face.label.is_none_or(|label| label == Label::WithoutMask);
-            let before = self.args.steps.is_some().then(|| picture.clone());
-            let label =
-                face.landmarks.filter(|_| open && face.bounds.width() >= NARROWEST).and_then(
-                    |points| draw_on(&mut picture, &face.bounds, &points, &style, &mut random),
-                );
+            let points = face.landmarks.filter(|_| open && face.bounds.width() >= NARROWEST);
+            // Without beards the random numbers are those of before there were any.
+            let bearded = self.args.beards > 0.0 && random.chance(self.args.beards);
+            let drawn = points.and_then(|points| {
+                let (bounds, random) = (&face.bounds, &mut random);
+                if bearded {
+                    let grown = grow(&picture, bounds, &points, random)?;
+                    return Some((grown, Label::WithoutMask, points));
+                }
+                let (masked, label) = draw(&picture, bounds, &points, &style, random)?;
+                Some((masked, label, points))
+            });
             let mut row = face.clone();
-            let own = match label {
-                Some(label) => {
+            let own = match drawn {
+                Some((_, label, _)) => {
                     row.label = Some(label);
                     made.drawn.push(label);
-                    [style.kind.name(), style.wear.name()]
+                    if bearded { ["beard", ""] } else { [style.kind.name(), style.wear.name()] }
                 }
                 None => {
                     row.label = row.label.or(Some(Label::WithoutMask)).filter(|_| !face.ignore);
@@ -322,15 +332,15 @@ impl Work<'_> {
             let (width, height) = (bare.width() as f32, bare.height() as f32);
             row.bounds = row.bounds.clamped(width, height);
             made.rows.push_str(&boxes::row(&file, &row, &own)?);
-            if let (Some(label), Some(points)) = (label, face.landmarks) {
-                made.tiles.push(tile(&picture, &face.bounds, label, &style));
-                if let (Some(folder), Some(before)) = (&self.args.steps, before) {
-                    for (step, shown) in steps::of(&before, &face.bounds, &points, &picture) {
-                        let name = format!("{}{variant:02}-{at}-{step}.jpg", self.name);
-                        save(&shown, &folder.join(name), self.args.quality)?;
-                    }
+            let Some((after, label, points)) = drawn else { continue };
+            made.tiles.push(tile(&after, &face.bounds, label, &own));
+            if let Some(folder) = &self.args.steps {
+                for (step, shown) in steps::of(&picture, &face.bounds, &points, &after) {
+                    let name = format!("{}{variant:02}-{at}-{step}.jpg", self.name);
+                    save(&shown, &folder.join(name), self.args.quality)?;
                 }
             }
+            picture = after;
         }
         if made.drawn.is_empty() {
             return Ok(None);
@@ -340,9 +350,9 @@ impl Work<'_> {
     }
 }
 
-fn tile(picture: &Picture, bounds: &Rect, label: Label, style: &super::Style) -> Tile {
+fn tile(picture: &Picture, bounds: &Rect, label: Label, [kind, wear]: &[&str; 2]) -> Tile {
     let mut text = String::new();
-    let _ = write!(text, "{:.6} {}", style.kind.name(), style.wear.name());
+    let _ = write!(text, "{kind:.6} {wear}");
     Tile {
         picture: crop::cut(picture, &crop::region(bounds, 2.0 * crop::MARGIN), 128),
         label: Some(label),

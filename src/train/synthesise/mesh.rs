@@ -1,4 +1,5 @@
-//! A mask as a surface in space, seen by the camera: what of it shows, where, and in which light.
+//! A mask or a beard as a surface in space, seen by the camera: what of it shows, where, and in
+//! which light.
 
 use crate::picture::{Picture, Point};
 use crate::train::clip::canvas::{Layer, smooth, symmetric};
@@ -38,11 +39,32 @@ impl Region {
     }
 }
 
+/// What can be laid on a head.
+pub trait Surface {
+    /// The right half of the outline, from the upper to the lower end of the middle line.
+    fn half(&self) -> &[(f32, f32)];
+
+    /// Colour at a place, where its shape catches the light `form`, the light that it catches, and how
+    /// much of what lies below it hides, 0 to 1.
+    fn look(&self, at: Point, form: f32) -> ([f32; 3], f32, f32);
+}
+
+impl Surface for Mask {
+    fn half(&self) -> &[(f32, f32)] {
+        self.half()
+    }
+
+    fn look(&self, at: Point, form: f32) -> ([f32; 3], f32, f32) {
+        let (rgb, lit) = self.look(at, form);
+        (rgb, lit, 1.0)
+    }
+}
+
 /// A corner of the mesh.
 #[derive(Clone, Copy, Debug)]
 struct Vertex {
-    /// On the mask, in the units of the frontal face.
-    on_mask: Point,
+    /// On the surface laid out, in the units of the frontal face.
+    on_face: Point,
     at: Point,
     /// Greater is nearer, in eye distances.
     near: f32,
@@ -50,22 +72,22 @@ struct Vertex {
     form: f32,
 }
 
-/// A mask laid on a surface.
-pub struct Mesh<'a> {
-    mask: &'a Mask,
+/// A surface laid on a head.
+pub struct Mesh<'a, S> {
+    surface: &'a S,
     vertices: Vec<Vertex>,
 }
 
-impl<'a> Mesh<'a> {
-    /// `place` tells for a point of the mask where it is in the picture and how near; `scale` is
+impl<'a, S: Surface> Mesh<'a, S> {
+    /// `place` tells for a point of the surface where it is in the picture and how near; `scale` is
     /// pixels for a distance of the eyes.
     pub fn new(
-        mask: &'a Mask,
+        surface: &'a S,
         scale: f32,
         light: &Light,
         place: impl Fn(Point) -> (Point, f32),
     ) -> Self {
-        let edge = smooth(&symmetric(mask.half()));
+        let edge = smooth(&symmetric(surface.half()));
         let reach = edge.iter().map(|p| p.x).fold(0.0, f32::max);
         let mut vertices = Vec::with_capacity((COLUMNS + 1) * (ROWS + 1));
         for row in 0..=ROWS {
@@ -73,9 +95,9 @@ impl<'a> Mesh<'a> {
                 let u = column as f32 / COLUMNS as f32 * 2.0 - 1.0;
                 let x = 0.999 * reach * (u * std::f32::consts::FRAC_PI_2).sin();
                 let (top, bottom) = heights(&edge, x);
-                let on_mask = Point { x, y: top + (bottom - top) * row as f32 / ROWS as f32 };
-                let (at, near) = place(on_mask);
-                vertices.push(Vertex { on_mask, at, near, form: 1.0 });
+                let on_face = Point { x, y: top + (bottom - top) * row as f32 / ROWS as f32 };
+                let (at, near) = place(on_face);
+                vertices.push(Vertex { on_face, at, near, form: 1.0 });
             }
         }
         let forms: Vec<f32> = (0..vertices.len())
@@ -94,7 +116,7 @@ impl<'a> Mesh<'a> {
             })
             .collect();
         vertices.iter_mut().zip(forms).for_each(|(v, form)| v.form = form);
-        Self { mask, vertices }
+        Self { surface, vertices }
     }
 
     /// Where the corners are, in pixels.
@@ -124,18 +146,18 @@ impl<'a> Mesh<'a> {
             }
         }
         let mut sums = vec![[0.0_f32; 4]; region.width * region.height];
-        for (i, (_, on_mask, form)) in seen.iter().enumerate().filter_map(|(i, s)| Some((i, (*s)?)))
+        for (i, (_, on_face, form)) in seen.iter().enumerate().filter_map(|(i, s)| Some((i, (*s)?)))
         {
-            let (rgb, lit) = self.mask.look(on_mask, form);
-            let rgb = light.show(rgb, on_mask, lit.max(0.0));
+            let (rgb, lit, cover) = self.surface.look(on_face, form);
+            let [r, g, b] = light.show(rgb, on_face, lit.max(0.0)).map(|value| value * cover);
             let sum = &mut sums[i / width / fine * region.width + i % width / fine];
-            sum.iter_mut().zip([rgb[0], rgb[1], rgb[2], 1.0]).for_each(|(s, v)| *s += v);
+            sum.iter_mut().zip([r, g, b, cover]).for_each(|(s, v)| *s += v);
         }
         let every = (fine * fine) as f32;
         layer.wash(|p| {
-            let [r, g, b, count] = sums[p.y as usize * region.width + p.x as usize];
-            let share = count.max(1.0);
-            [r / share, g / share, b / share, count / every]
+            let [r, g, b, cover] = sums[p.y as usize * region.width + p.x as usize];
+            let share = cover.max(1e-6);
+            [r / share, g / share, b / share, cover / every]
         });
     }
 }
@@ -193,8 +215,8 @@ fn triangle(
             let near = mix(|v| v.near);
             let place = &mut seen[y * width + x];
             if place.is_none_or(|(there, ..)| near > there) {
-                let on_mask = Point { x: mix(|v| v.on_mask.x), y: mix(|v| v.on_mask.y) };
-                *place = Some((near, on_mask, mix(|v| v.form)));
+                let on_face = Point { x: mix(|v| v.on_face.x), y: mix(|v| v.on_face.y) };
+                *place = Some((near, on_face, mix(|v| v.form)));
             }
         }
     }

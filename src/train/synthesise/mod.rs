@@ -1,10 +1,11 @@
-//! Mask synthesis: a drawn mask on a bare face.
+//! Mask synthesis: a drawn mask, or a beard, on a bare face.
 //!
 //! Five landmarks tell how a generic head stands; the mask, laid out on the frontal face, is put
 //! on it as a surface in space, so that it turns, leans and foreshortens with the head and its far
 //! side disappears. Light, softness and noise are read from the face. Everything random follows
 //! from the stream given. Never: a mask on a face whose landmarks do not fit its box.
 
+mod beard;
 pub mod cloth;
 mod command;
 mod find;
@@ -27,6 +28,7 @@ use crate::train::clip::canvas::Layer;
 use crate::train::clip::compose::gaussian;
 use crate::train::random::Random;
 
+use beard::Beard;
 use cloth::{Cloth, Mask};
 use focus::Focus;
 use head::{EAR, Head};
@@ -37,8 +39,9 @@ use mesh::{Mesh, Region};
 pub const NARROWEST: f32 = 18.0;
 /// How far a cup stands off before the cloth of other masks, in eye distances.
 const CUP: f32 = 0.13;
-/// How much of the light is lost where a mask touches the face.
+/// How much of the light is lost where a mask touches the face, and where a beard does.
 const SHADOW: f32 = 0.34;
+const HAIR_SHADOW: f32 = 0.1;
 /// Least area of a mask that must lie within the picture, in squared eye distances: half of what
 /// the smallest shows.
 const SHOWN: f32 = 0.25;
@@ -81,15 +84,48 @@ pub fn draw_on(
     Some(style.wear.label())
 }
 
-/// A mask in sharp focus, on its own, with what is needed to lay it on the picture.
+/// The picture with a random beard on the face in `bounds`; `None` as with [`draw`]. Such a face is as
+/// bare as before.
+pub fn grow(
+    picture: &Picture,
+    bounds: &Rect,
+    landmarks: &[Point; 5],
+    random: &mut Random,
+) -> Option<Picture> {
+    let painted = Painted::beard(picture, bounds, landmarks, random)?;
+    let mut grown = picture.clone();
+    painted.merge(&mut grown, random);
+    Some(grown)
+}
+
+/// A mask or a beard in sharp focus, on its own, with what is needed to lay it on the picture.
 struct Painted {
     layer: Layer,
     region: Region,
     head: Head,
     focus: Focus,
+    /// How much of the light is lost below it.
+    shadow: f32,
 }
 
 impl Painted {
+    fn beard(
+        picture: &Picture,
+        bounds: &Rect,
+        landmarks: &[Point; 5],
+        random: &mut Random,
+    ) -> Option<Self> {
+        let head = Head::fit(landmarks).filter(|head| belongs(head, landmarks, bounds))?;
+        let light = Light::on(picture, &head);
+        let focus = Focus::of(picture, &head);
+        let beard = Beard::draw(random);
+        let mesh = Mesh::new(&beard, head.scale, &light, |p| head.place(beard.in_space(p)));
+        let region = Region::around(&mesh.points(), 3.0 * focus.blur + 2.0, picture)?;
+        let mut layer = Layer::clear(region.width, region.height);
+        mesh.paint(&mut layer, &region, &light, false);
+        Some(Self { layer, region, head, focus, shadow: HAIR_SHADOW })
+    }
+
     fn new(
         picture: &Picture,
         bounds: &Rect,
@@ -116,13 +152,19 @@ impl Painted {
         straps::draw(&straps, style, &mut layer, &region, &light, picture);
         mesh.paint(&mut layer, &region, &light, style.wear == Wear::Ear);
         let shown: f32 = layer.pixels().iter().map(|p| p[3]).sum();
-        (shown >= SHOWN * head.scale * head.scale).then_some(Self { layer, region, head, focus })
+        (shown >= SHOWN * head.scale * head.scale).then_some(Self {
+            layer,
+            region,
+            head,
+            focus,
+            shadow: SHADOW,
+        })
     }
 
     /// Lays the mask over the picture: its shadow, then itself, as soft and as noisy as the
     /// picture is.
     fn merge(&self, picture: &mut Picture, random: &mut Random) {
-        let Self { layer, region, head, focus } = self;
+        let Self { layer, region, head, focus, .. } = self;
         let (width, height) = (region.width, region.height);
         let plane = |c: usize| -> Vec<f32> { layer.pixels().iter().map(|p| p[c]).collect() };
         let blur = (focus.blur * focus.blur - SAMPLED * SAMPLED).max(0.0).sqrt();
@@ -144,7 +186,7 @@ impl Painted {
                 let Some(rgb) = picture.get(px, py) else { continue };
                 let grain = alpha * focus.noise * random.normal();
                 let shown = std::array::from_fn(|c| {
-                    let below = f32::from(rgb[c]) * (1.0 - SHADOW * shade.min(1.0));
+                    let below = f32::from(rgb[c]) * (1.0 - self.shadow * shade.min(1.0));
                     (below * (1.0 - alpha) + planes[c][at] + grain + 0.5).clamp(0.0, 255.0) as u8
                 });
                 picture.put(px, py, shown);
@@ -189,7 +231,7 @@ fn hung<'a>(
     light: &Light,
     style: &Style,
     random: &mut Random,
-) -> (Mesh<'a>, Vec<straps::Strap>) {
+) -> (Mesh<'a, Mask>, Vec<straps::Strap>) {
     // The ear that is seen and, of two, the lower one, so that the mask hangs clear of the face.
     let rank = |side: f32| {
         let [_, down, out] = head.turned([side, 0.0, 0.0]);

@@ -109,6 +109,30 @@ fn a_mask_that_hangs_from_an_ear_covers_nothing_of_the_face_and_is_there() {
 }
 
 #[test]
+fn a_beard_leaves_eyes_and_nose_bare_and_the_lips_at_least_half() {
+    let mut chins = 0.0;
+    for seed in 0..60 {
+        let (yaw, roll) = POSES[seed as usize % POSES.len()];
+        let (landmarks, bounds) = head(yaw, roll);
+        let painted =
+            Painted::beard(&plain(SKIN), &bounds, &landmarks, &mut Random::new(seed)).unwrap();
+        let [right, left, nose, right_mouth, left_mouth] = landmarks;
+        let mid = |a: Point, b: Point| Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 };
+        let (eyes, mouth) = (mid(right, left), mid(right_mouth, left_mouth));
+        for bare in [right, left, nose, eyes] {
+            assert!(painted.cover(bare) < 0.02, "{seed}: {} at {bare:?}", painted.cover(bare));
+        }
+        assert!(painted.cover(mouth) < 0.5, "{seed}: {}", painted.cover(mouth));
+        let hair: f32 = painted.layer.pixels().iter().map(|p| p[3]).sum();
+        assert!(hair > 0.02 * SCALE * SCALE, "{seed}: {hair} pixels");
+        let chin =
+            Point { x: eyes.x + (mouth.x - eyes.x) * 1.42, y: eyes.y + (mouth.y - eyes.y) * 1.42 };
+        chins += painted.cover(chin) / 60.0;
+    }
+    assert!((0.3..0.9).contains(&chins), "chins are covered by {chins} on average");
+}
+
+#[test]
 fn labels_follow_the_definition_of_the_data() {
     let labels = Wear::ALL.map(Wear::label);
     use Label::{IncorrectMask, WithMask, WithoutMask};
@@ -282,6 +306,19 @@ fn what_is_written_can_be_read_by_both_trainers() {
     for step in ["1-bare", "2-face", "3-region", "4-landmarks", "5-mask"] {
         assert!(steps.join(format!("7_00-0-{step}.jpg")).is_file(), "{step}");
     }
+}
+
+#[test]
+fn a_face_with_a_beard_is_written_as_bare() {
+    let root = tempfile::tempdir().unwrap();
+    let bare = pictures(root.path());
+    let summary = synthesise(&args(root.path(), &[&bare], &["--beards", "1"])).unwrap();
+    assert_eq!(summary.drawn, [(Label::WithoutMask, 2)].into());
+    let csv = std::fs::read_to_string(root.path().join("out.csv")).unwrap();
+    assert_eq!(csv.matches(",without_mask,").count(), 2, "{csv}");
+    assert_eq!(csv.matches(",beard,").count(), 2, "{csv}");
+    let bytes = |path: PathBuf| image::open(path).unwrap().into_rgb8().into_raw();
+    assert!(bytes(root.path().join("out/7_00.jpg")) != bytes(asset("bare_face.jpg")));
 }
 
 #[test]
