@@ -115,9 +115,7 @@ impl Painted {
         landmarks: &[Point; 5],
         random: &mut Random,
     ) -> Option<Self> {
-        let head = Head::fit(landmarks).filter(|head| belongs(head, landmarks, bounds))?;
-        let light = Light::on(picture, &head);
-        let focus = Focus::of(picture, &head);
+        let (head, light, focus) = read(picture, bounds, landmarks)?;
         let beard = Beard::draw(random);
         let mesh = Mesh::new(&beard, head.scale, &light, |p| head.place(beard.in_space(p)));
         let region = Region::around(&mesh.points(), 3.0 * focus.blur + 2.0, picture)?;
@@ -133,9 +131,7 @@ impl Painted {
         style: &Style,
         random: &mut Random,
     ) -> Option<Self> {
-        let head = Head::fit(landmarks).filter(|head| belongs(head, landmarks, bounds))?;
-        let light = Light::on(picture, &head);
-        let focus = Focus::of(picture, &head);
+        let (head, light, focus) = read(picture, bounds, landmarks)?;
         let mask = Mask::new(style.cloth, style.wear);
         let (mesh, straps) = if style.wear == Wear::Ear {
             hung(&mask, &head, &light, style, random)
@@ -193,6 +189,13 @@ impl Painted {
             }
         }
     }
+}
+
+/// What a picture tells of the face in it before anything is drawn on it.
+fn read(picture: &Picture, bounds: &Rect, landmarks: &[Point; 5]) -> Option<(Head, Light, Focus)> {
+    let head = Head::fit(landmarks).filter(|head| belongs(head, landmarks, bounds))?;
+    let (light, focus) = (Light::on(picture, &head), Focus::of(picture, &head));
+    Some((head, light, focus))
 }
 
 /// Whether landmarks and box tell of the same face.

@@ -141,6 +141,11 @@ fn weights_of_another_network_are_refused_with_what_is_wrong() {
 /// Writes convolutions as TFLite has them: whole numbers with a scale for each output. The last one
 /// stands for the classes.
 fn tflite_file(layers: &[(Values, Vec<f32>)], path: &Path) {
+    write_tflite(layers, None, path);
+}
+
+/// As [`tflite_file`], every side of every tensor said to be `side`.
+fn write_tflite(layers: &[(Values, Vec<f32>)], side: Option<i32>, path: &Path) {
     use tract_tflite::tflite;
 
     let mut file = flatbuffers::FlatBufferBuilder::new();
@@ -195,7 +200,7 @@ fn tflite_file(layers: &[(Values, Vec<f32>)], path: &Path) {
                 ..Default::default()
             };
             let quantization = Some(tflite::QuantizationParameters::create(&mut file, &args));
-            let shape: Vec<i32> = shape.iter().map(|side| *side as i32).collect();
+            let shape: Vec<i32> = shape.iter().map(|s| side.unwrap_or(*s as i32)).collect();
             let args = tflite::TensorArgs {
                 shape: Some(file.create_vector(&shape)),
                 type_,
@@ -304,6 +309,13 @@ fn a_folded_file_is_read_layer_by_layer_and_its_statistics_are_measured() {
             assert!((gamma - (variance + 1e-3).sqrt()).abs() < 1e-3 * gamma, "{name} {channel}");
         }
         assert!(of("running_mean").iter().any(|mean| *mean != 0.0), "{name}");
+    }
+
+    // Sides that are not those of the numbers, below nothing, and with no product.
+    for side in [5, -3, i32::MAX] {
+        write_tflite(&layers, Some(side), &path);
+        let told = Published::read(&path, Kind::Mobilenetv2).unwrap_err().to_string();
+        assert!(told.ends_with("numbers do not fit its shape"), "{side}: {told}");
     }
 
     layers.remove(3);

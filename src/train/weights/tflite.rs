@@ -66,7 +66,10 @@ fn tensor(model: &Model<'_>, graph: &SubGraph<'_>, index: i32) -> Result<Values,
     let buffer = tensor.buffer() as usize;
     let bytes = (buffer < buffers.len()).then(|| buffers.get(buffer).data()).flatten();
     let bytes = bytes.ok_or(TORN)?.bytes();
-    let shape: Vec<usize> = tensor.shape().ok_or(TORN)?.iter().map(|side| side as usize).collect();
+    const UNFIT: &str = "a convolution whose numbers do not fit its shape";
+    let sides = tensor.shape().ok_or(TORN)?.iter().map(usize::try_from);
+    let shape: Vec<usize> = sides.collect::<Result<_, _>>().map_err(|_| UNFIT)?;
+    let count = shape.iter().try_fold(1usize, |count, side| count.checked_mul(*side));
     let whole: Vec<f32> = match tensor.type_() {
         TensorType::INT8 => bytes.iter().map(|byte| f32::from(*byte as i8)).collect(),
         TensorType::INT32 => {
@@ -79,10 +82,10 @@ fn tensor(model: &Model<'_>, graph: &SubGraph<'_>, index: i32) -> Result<Values,
     let scales = quantised.scale().filter(|all| !all.is_empty());
     let scales: Vec<f32> = scales.ok_or("a convolution without scales")?.iter().collect();
     let centred = quantised.zero_point().is_none_or(|zeros| zeros.iter().all(|zero| zero == 0));
-    let dimension = quantised.quantized_dimension() as usize;
+    let dimension = usize::try_from(quantised.quantized_dimension()).map_err(|_| UNFIT)?;
     let slices = shape.get(dimension).copied().unwrap_or(0);
-    if !centred || whole.len() != shape.iter().product::<usize>() {
-        return Err("a convolution whose numbers do not fit its shape");
+    if !centred || count != Some(whole.len()) {
+        return Err(UNFIT);
     }
     if scales.len() != 1 && scales.len() != slices {
         return Err("a convolution with too few scales");
