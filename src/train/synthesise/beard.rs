@@ -68,9 +68,11 @@ impl Beard {
             _ => ([0.0, thick, thick * random.range(0.5, 1.0)], 0.3),
         };
         let length = longest * random.unit().powi(2);
+        // Darker or lighter as a whole: red, green and blue by themselves make hair green.
+        let light = random.range(0.85, 1.15);
         let lower = |&(x, y): &(f32, f32)| (x, y + length * ramp(1.3, 1.9, y));
         Self {
-            hair: HAIR[random.below(HAIR.len())].map(|value| value * random.range(0.85, 1.15)),
+            hair: HAIR[random.below(HAIR.len())].map(|value| value * light),
             grey: if random.chance(0.3) { random.range(0.1, 0.5) } else { 0.0 },
             cover,
             length,
