@@ -62,6 +62,9 @@ pub struct Args {
     /// How often a bare face with known landmarks gets a drawn mask, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub drawn: f32,
+    /// How many of the drawn masks are made of the cloth of one that somebody else wears, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share, requires = "drawn")]
+    pub worn: f32,
     /// How often a bare face with known landmarks gets a drawn beard, 0 to 1; a mask may lie over it.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub beards: f32,
@@ -167,8 +170,8 @@ impl Args {
     }
 
     /// What is drawn on bare faces to learn from.
-    pub fn drawing(&self) -> Drawing {
-        Drawing { masks: self.drawn, beards: self.beards }
+    fn drawing(&self) -> Drawing {
+        Drawing { masks: self.drawn, worn: self.worn, beards: self.beards }
     }
 
     fn width(&self) -> f64 {
@@ -208,7 +211,12 @@ impl Args {
             average: self.average,
             loss: Loss { smoothing: self.label_smoothing, weights, teacher: self.teacher_share },
             classes,
-            views: Views { side: self.input, geometry: Geometry::default(), cover: 0.2 },
+            views: Views {
+                side: self.input,
+                geometry: Geometry::default(),
+                cover: 0.2,
+                drawing: self.drawing(),
+            },
             teacher,
             free_epochs: self.epochs.div_ceil(2),
             keep: self.keep.unwrap_or(if ends_at_its_best { Keep::Last } else { Keep::Best }),
@@ -346,6 +354,9 @@ impl Args {
         }
         if self.drawn > 0.0 {
             settings["drawn"] = decimal(self.drawn).into();
+        }
+        if self.worn > 0.0 {
+            settings["worn"] = decimal(self.worn).into();
         }
         if self.beards > 0.0 {
             settings["beards"] = decimal(self.beards).into();

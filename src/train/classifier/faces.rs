@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::DataArgs;
 use crate::picture::Label;
-use crate::train::data::{self, Corrections, Crops, Cutting, DataError, Drawing, Origin, Sides};
+use crate::train::data::{self, Corrections, Crops, Cutting, DataError, Origin, Sides};
 use crate::train::progress::Meter;
 
 /// Fewest faces of a class to learn from; fewer are a mistake in the data.
@@ -16,14 +16,8 @@ pub fn sources(options: &DataArgs) -> Vec<String> {
     options.data.iter().map(|origin| name(origin).unwrap_or_default()).collect()
 }
 
-/// All faces, cut and on their sides; says what was left out. `drawing` is for bare faces to learn
-/// from.
-pub fn crops(
-    options: &DataArgs,
-    input: u32,
-    sides: Sides,
-    drawing: Drawing,
-) -> Result<Crops, DataError> {
+/// All faces, cut and on their sides; says what was left out.
+pub fn crops(options: &DataArgs, input: u32, sides: Sides) -> Result<Crops, DataError> {
     let mut corrections = options.corrections.as_deref().map(Corrections::read).transpose()?;
     let (samples, mut skipped) = data::read(&options.data, corrections.as_mut())?;
     if let Some(corrections) = corrections {
@@ -39,7 +33,7 @@ pub fn crops(
     pictures.dedup();
     let meter = Meter::new("picture", pictures.len() as u64);
     let detector = options.detector.clone();
-    let cutting = Cutting { seed: options.seed, input, sides, detector, drawing };
+    let cutting = Cutting { seed: options.seed, input, sides, detector };
     let crops = data::cut(samples, &cutting, &|| meter.step(""))?;
     meter.finish();
     skipped.extend(crops.skipped.iter().cloned());

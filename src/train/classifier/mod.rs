@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub use args::{Args, DataArgs};
 pub use training::train;
 
-use super::data::{Cut, DataError, Drawing, Sides};
+use super::data::{Cut, DataError, Sides};
 use super::fit::FitError;
 use super::onnx::OnnxError;
 use super::report::Report;
@@ -70,7 +70,7 @@ pub fn judge(path: &Path, options: &DataArgs, all: bool) -> Result<Judged, Class
     let file = ModelFile::open(path, "", ("no classifier", &[]))?;
     let side = Classifier::from_file(&file)?.size();
     let sides = if all { Sides::JudgeAll } else { Sides::Judge };
-    let crops = faces::crops(options, side, sides, Drawing::default())?.validation;
+    let crops = faces::crops(options, side, sides)?.validation;
     let answers = ship::ask(&file, crops.iter())?;
     Ok(Judged { report: Report::of(&crops, &answers, &faces::sources(options)), crops, answers })
 }

@@ -206,7 +206,7 @@ fn temperature(faces: usize, wrong: usize, sure: f32) -> f64 {
         bounds: None,
         width: 40.0,
         path: "a.png".into(),
-        bare: None,
+        placed: None,
     };
     let validation: Vec<Cut> = (0..faces).map(cut).collect();
     let rest = (1.0 - sure) / 2.0;

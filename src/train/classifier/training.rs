@@ -48,7 +48,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     check_freeze(options, &network)?;
     let teacher = options.teacher.as_deref().map(Teacher::open).transpose()?.map(Arc::new);
 
-    let crops = faces::crops(&options.data, options.input, Sides::Train, options.drawing())?;
+    let crops = faces::crops(&options.data, options.input, Sides::Train)?;
     let classes = faces::classes(&crops)?;
     let counts = Label::ALL.map(|label| faces::count(&crops, label));
     for (label, count) in Label::ALL.into_iter().zip(counts) {

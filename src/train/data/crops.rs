@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::finder::Finder;
-use super::{Bare, DataError, Drawing, Fingerprint, MIN_WIDTH, Sample, Side, Split, split};
+use super::{DataError, Fingerprint, MIN_WIDTH, Placed, Sample, Side, Split, split};
 use crate::picture::{Label, Picture, Rect};
 use crate::vision::crop;
 
@@ -27,8 +27,8 @@ pub struct Cut {
     pub width: f32,
     /// The picture it was cut from.
     pub path: PathBuf,
-    /// Where a mask may be drawn on it while training.
-    pub bare: Option<Bare>,
+    /// Where in the crop the face is, of faces to learn from whose landmarks are known.
+    pub placed: Option<Placed>,
 }
 
 /// All faces in memory, on their sides.
@@ -67,8 +67,6 @@ pub struct Cutting {
     pub sides: Sides,
     /// A face detector for pictures without boxes; see `FOLDER_SHARE` for the way without.
     pub detector: Option<PathBuf>,
-    /// What is drawn while training on bare faces with known landmarks.
-    pub drawing: Drawing,
 }
 
 /// Reads every picture once, splits, and cuts. `progress` is called for each picture read.
@@ -113,13 +111,13 @@ pub fn cut(
     for ((sample, both), side) in samples.into_iter().zip(cuts).zip(sides) {
         let Sample { label, origin, path, bounds, .. } = sample;
         let width = both.width;
-        let ready = |picture, bare| Cut { picture, label, origin, bounds, width, path, bare };
+        let ready = |picture, placed| Cut { picture, label, origin, bounds, width, path, placed };
         match side {
             Side::Validation => crops.validation.push(ready(both.exact, None)),
             Side::Train if cutting.sides == Sides::Measure => {
                 crops.train.push(ready(both.exact, None));
             }
-            Side::Train => crops.train.extend(both.wide.map(|wide| ready(wide, both.bare))),
+            Side::Train => crops.train.extend(both.wide.map(|wide| ready(wide, both.placed))),
         }
     }
     Ok(crops)
@@ -129,7 +127,7 @@ pub fn cut(
 struct Both {
     exact: Picture,
     wide: Option<Picture>,
-    bare: Option<Bare>,
+    placed: Option<Placed>,
     width: f32,
 }
 
@@ -166,13 +164,11 @@ fn one_picture(
         }
         let cut = |margin, side| crop::cut(&picture, &crop::region(&bounds, margin), side);
         let cache = (cutting.input * 3).div_ceil(2);
-        let drawable = cutting.drawing != Drawing::default() && face.label == Label::WithoutMask;
-        let bare = landmarks.filter(|_| drawable).map(|landmarks| {
-            let region = crop::region(&bounds, CACHE_MARGIN);
-            Bare::in_crop(&bounds, &landmarks, &region, cache, cutting.drawing)
-        });
         let both = Both {
-            bare,
+            placed: landmarks.map(|landmarks| {
+                let region = crop::region(&bounds, CACHE_MARGIN);
+                Placed::in_crop(&bounds, &landmarks, &region, cache)
+            }),
             exact: cut(crop::MARGIN, cutting.input),
             wide: (cutting.sides == Sides::Train).then(|| cut(CACHE_MARGIN, cache)),
             width: bounds.width(),

@@ -1,9 +1,9 @@
 //! Faces to learn from: where they come from, which side of the split they are on, their crops.
 //! Nothing here knows a network. Pictures stay in memory and are never copied elsewhere.
 
-mod bare;
 mod corrections;
 mod crops;
+mod dress;
 mod finder;
 mod hash;
 mod loader;
@@ -15,9 +15,9 @@ pub(crate) mod tests;
 
 use std::path::PathBuf;
 
-pub use bare::{Bare, Drawing};
 pub use corrections::{Corrections, LEAVE_OUT};
 pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut, open};
+pub use dress::{Drawing, Placed};
 pub use finder::FOLDER_SHARE;
 pub use hash::Fingerprint;
 pub use loader::{Batch, Loader, Views};

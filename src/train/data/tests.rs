@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Bare, Corrections, Cut, Cutting, DataError, Drawing, Fingerprint, Loader, Origin, Sample, Side,
-    Sides, Teacher, Views, cut, read, split,
+    Corrections, Cut, Cutting, DataError, Drawing, Fingerprint, Loader, Origin, Placed, Sample,
+    Side, Sides, Teacher, Views, cut, dress, read, split,
 };
 use crate::picture::{Label, Picture, Point, Probabilities, Rect};
 use crate::train::augment::{Geometry, warp};
@@ -244,13 +244,7 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
     std::fs::write(root.path().join("with_mask/9.jpg"), "no picture").unwrap();
     let origin = root.path().to_str().unwrap().parse().unwrap();
     let (samples, _) = read(&[origin], None).unwrap();
-    let cutting = Cutting {
-        seed: 1,
-        input: 32,
-        sides: Sides::Train,
-        detector: None,
-        drawing: Drawing::default(),
-    };
+    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
     let crops = cut(samples, &cutting, &|| ()).unwrap();
     assert_eq!(crops.train.len() + crops.validation.len(), 9);
     assert_eq!(crops.skipped.len(), 1);
@@ -264,12 +258,7 @@ fn to_measure_both_sides_are_cut_as_the_daemon_cuts() {
     let root = toy_folder(6);
     let cut_for = |sides| {
         let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()], None).unwrap();
-        cut(
-            samples,
-            &Cutting { seed: 1, input: 32, sides, detector: None, drawing: Drawing::default() },
-            &|| (),
-        )
-        .unwrap()
+        cut(samples, &Cutting { seed: 1, input: 32, sides, detector: None }, &|| ()).unwrap()
     };
     let (measured, trained) = (cut_for(Sides::Measure), cut_for(Sides::Train));
     let paths = |cuts: &[Cut]| cuts.iter().map(|cut| cut.path.clone()).collect::<Vec<_>>();
@@ -285,15 +274,10 @@ fn to_measure_both_sides_are_cut_as_the_daemon_cuts() {
 fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     let root = toy_folder(4);
     let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()], None).unwrap();
-    let cutting = Cutting {
-        seed: 1,
-        input: 32,
-        sides: Sides::Train,
-        detector: None,
-        drawing: Drawing::default(),
-    };
+    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
     let crops = Arc::new(cut(samples, &cutting, &|| ()).unwrap().train);
-    let views = Views { side: 32, geometry: Geometry::default(), cover: 0.5 };
+    let views =
+        Views { side: 32, geometry: Geometry::default(), cover: 0.5, drawing: Drawing::default() };
     let epoch = |number| -> Vec<Vec<f32>> {
         let batches = Loader::start(Arc::clone(&crops), views, None, 2, 7, number);
         batches.map(|batch| batch.inputs).collect()
@@ -305,7 +289,7 @@ fn an_epoch_has_the_same_batches_every_time_it_is_made() {
 }
 
 /// Crops of a plain bare face, 40 px between the eyes.
-fn bare_crops(drawing: Drawing) -> Arc<Vec<Cut>> {
+fn bare_crops() -> Arc<Vec<Cut>> {
     let mut picture = Picture::new(192, 192);
     picture.pixels_mut().chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&[190, 150, 130]));
     let place = Similarity::new(Point { x: 480.0, y: 470.0 }, 40.0, 0.0);
@@ -313,7 +297,7 @@ fn bare_crops(drawing: Drawing) -> Arc<Vec<Cut>> {
     let bounds = Rect { x1: 432.0, y1: 436.0, x2: 528.0, y2: 540.0 };
     // The crop shows the part of its picture from 384, 392.
     let region = Rect { x1: 384.0, y1: 392.0, x2: 576.0, y2: 584.0 };
-    let bare = Some(Bare::in_crop(&bounds, &landmarks, &region, 192, drawing));
+    let placed = Some(Placed::in_crop(&bounds, &landmarks, &region, 192));
     let cut = Cut {
         picture,
         label: Label::WithoutMask,
@@ -321,17 +305,20 @@ fn bare_crops(drawing: Drawing) -> Arc<Vec<Cut>> {
         bounds: None,
         width: 96.0,
         path: "plain.png".into(),
-        bare,
+        placed,
     };
     Arc::new(vec![cut; 60])
 }
 
+fn views(side: u32, drawing: Drawing) -> Views {
+    Views { side, geometry: Geometry::default(), cover: 0.0, drawing }
+}
+
 #[test]
 fn masks_drawn_while_training_are_other_ones_each_time_and_labels_follow() {
-    let views = Views { side: 32, geometry: Geometry::default(), cover: 0.0 };
     let labels = |masks, epoch| -> Vec<Label> {
-        let crops = bare_crops(Drawing { masks, beards: 0.0 });
-        let batches = Loader::start(crops, views, None, 20, 7, epoch);
+        let views = views(32, Drawing { masks, ..Drawing::default() });
+        let batches = Loader::start(bare_crops(), views, None, 20, 7, epoch);
         batches.flat_map(|batch| batch.labels).collect()
     };
     assert!(labels(0.0, 0).iter().all(|label| *label == Label::WithoutMask));
@@ -345,11 +332,39 @@ fn masks_drawn_while_training_are_other_ones_each_time_and_labels_follow() {
 }
 
 #[test]
+fn masks_of_others_are_worn_and_without_any_they_are_drawn() {
+    let bare = bare_crops();
+    let mut masked = bare[0].clone();
+    masked.label = Label::WithMask;
+    // From below the eyes on.
+    let below = 3 * 192 * 90;
+    masked.picture.pixels_mut()[below..]
+        .chunks_exact_mut(3)
+        .for_each(|p| p.copy_from_slice(&[190, 20, 200]));
+    let narrow = Cut { width: 30.0, ..masked.clone() };
+    let purple_ones = |wearer: Cut| {
+        let mut crops = bare.to_vec();
+        crops.push(wearer);
+        let drawing = Drawing { masks: 1.0, worn: 1.0, beards: 0.0 };
+        let wearers = dress::wearers(&crops, &drawing);
+        let mut random = Random::new(5);
+        let dressed = |cut| drawing.dress(cut, &wearers, &mut random);
+        let views: Vec<Picture> = bare.iter().filter_map(dressed).map(|(view, _)| view).collect();
+        assert!(views.len() > 40);
+        let purple = |p: &[u8]| u16::from(p[0].min(p[2])) * 2 > u16::from(p[1]) * 3;
+        let shows = |view: &&Picture| view.pixels().chunks_exact(3).any(purple);
+        (views.iter().filter(shows).count(), views.len())
+    };
+    let (shown, all) = purple_ones(masked);
+    assert_eq!(shown, all);
+    assert_eq!(purple_ones(narrow).0, 0, "too coarse to be worn by others");
+}
+
+#[test]
 fn beards_leave_the_label_and_masks_go_over_them() {
-    let views = Views { side: 32, geometry: Geometry::default(), cover: 0.0 };
     let batch = |masks, beards| {
-        let crops = bare_crops(Drawing { masks, beards });
-        Loader::start(crops, views, None, 60, 7, 0).next().unwrap()
+        let views = views(32, Drawing { masks, beards, worn: 0.0 });
+        Loader::start(bare_crops(), views, None, 60, 7, 0).next().unwrap()
     };
     let (bare, bearded) = (batch(0.0, 0.0), batch(0.0, 1.0));
     assert_eq!(bearded.labels, bare.labels);
@@ -365,9 +380,8 @@ fn a_teacher_is_asked_of_the_view_that_the_network_sees_unless_something_is_draw
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/classifier.onnx");
     let teacher = Arc::new(Teacher::open(Path::new(path)).unwrap());
     let ask = |side, masks, teacher: Option<&Arc<Teacher>>| {
-        let views = Views { side, geometry: Geometry::default(), cover: 0.0 };
-        let crops = bare_crops(Drawing { masks, beards: 0.0 });
-        Loader::start(crops, views, teacher.cloned(), 6, 7, 0).next().unwrap()
+        let views = views(side, Drawing { masks, ..Drawing::default() });
+        Loader::start(bare_crops(), views, teacher.cloned(), 6, 7, 0).next().unwrap()
     };
     let taught = ask(128, 0.0, Some(&teacher));
     let untaught = ask(128, 0.0, None);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::picture::{Label, Picture, Probabilities};
 use crate::train::augment::Geometry;
-use crate::train::data::{Batch, Cut, Views};
+use crate::train::data::{Batch, Cut, Drawing, Views};
 use crate::train::layers::Layout;
 use crate::train::network::{Freeze, HeadKind, Kind, Network, NetworkConfig};
 use crate::train::parameters;
@@ -35,7 +35,7 @@ fn crops(count: usize) -> Vec<Cut> {
             bounds: None,
             width: 48.0,
             path: "toy.png".into(),
-            bare: None,
+            placed: None,
         }
     };
     (0..count).map(make).collect()
@@ -57,7 +57,7 @@ fn toy(epochs: usize) -> Fit {
         average: 0.8,
         loss: Loss { smoothing: 0.05, weights: [1.0; 3], teacher: 0.5 },
         classes: Label::ALL.to_vec(),
-        views: Views { side: 32, geometry, cover: 0.0 },
+        views: Views { side: 32, geometry, cover: 0.0, drawing: Drawing::default() },
         teacher: None,
         free_epochs: 100,
         keep: Keep::Last,

@@ -22,7 +22,7 @@ use self::calibrate::Seen;
 use self::range::Bytes;
 use self::source::Source;
 use super::classifier::{ClassifierError, DataArgs, faces, ship};
-use super::data::{Cut, DataError, Drawing, Sides};
+use super::data::{Cut, DataError, Sides};
 use super::report::{Comparison, Nearness, Report, beside};
 use crate::picture::Label;
 use crate::vision::model::ModelFile;
@@ -117,7 +117,7 @@ pub fn quantise(args: &Args) -> Result<Quantised, QuantiseError> {
     let classifier = Classifier::from_file(&file)?;
     let source = Source::read(file.proto(), &file.origin().name)?;
 
-    let crops = faces::crops(&args.data, classifier.size(), Sides::Measure, Drawing::default())?;
+    let crops = faces::crops(&args.data, classifier.size(), Sides::Measure)?;
     if crops.train.len() < FEWEST {
         return Err(QuantiseError::FewFaces { found: crops.train.len() });
     }

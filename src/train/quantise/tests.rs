@@ -132,7 +132,7 @@ fn every_network_becomes_bytes_that_the_daemon_runs() {
         let args = args(toy(folder.path(), kind, layout, head), data.path());
         let file = ModelFile::open(&args.classifier, "", ("nothing", &[])).unwrap();
         let source = Source::read(file.proto(), "toy").unwrap();
-        let crops = faces::crops(&args.data, 32, Sides::Measure, Drawing::default()).unwrap();
+        let crops = faces::crops(&args.data, 32, Sides::Measure).unwrap();
         let picked: Vec<&Cut> = crops.train.iter().collect();
         let (bytes, _) = integer(&source, 32, &picked).unwrap();
         let made = ModelFile::parse("toy".into(), &bytes, "").unwrap();
@@ -252,7 +252,7 @@ fn faces_to_calibrate_on_are_of_all_labels_and_the_same_for_a_seed() {
         bounds: None,
         width: at as f32,
         path: "a".into(),
-        bare: None,
+        placed: None,
     };
     let labels = (0..100).map(|at| if at < 95 { Label::WithMask } else { Label::IncorrectMask });
     let faces: Vec<_> = (0..).zip(labels).map(face).collect();

@@ -163,7 +163,7 @@ mod tests {
             bounds: None,
             width,
             path: "a.jpg".into(),
-            bare: None,
+            placed: None,
         }
     }
 

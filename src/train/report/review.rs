@@ -116,7 +116,7 @@ mod tests {
             bounds,
             width: 40.0,
             path: path.into(),
-            bare: None,
+            placed: None,
         }
     }
 

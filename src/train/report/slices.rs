@@ -85,7 +85,7 @@ mod tests {
             bounds: None,
             width,
             path: path.into(),
-            bare: None,
+            placed: None,
         }
     }
 

@@ -2,8 +2,12 @@
 //! Owns what a mask looks like, in units of the eyes' distance. Never: where it is in a picture,
 //! or how it is lit.
 
+use std::sync::Arc;
+
 use crate::picture::Point;
 use crate::train::clip::canvas::{mix, noise, ramp};
+
+use super::swatch::Swatch;
 
 /// Cut and cloth. Colours are red, green, blue, 0 to 255.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,9 +46,11 @@ pub enum Wear {
     UnderNose,
     /// On the chin: nose and mouth bare.
     Chin,
+    /// Pulled down below the chin: all of the face is bare.
+    UnderChin,
     /// Hanging from one ear beside the face.
     Ear,
-    /// Over the eyes, as a sleep mask: no mask at all to somebody at a door.
+    /// Over the eyes: nose, mouth and chin bare.
     Eyes,
 }
 
@@ -87,6 +93,18 @@ const CHIN: [(f32, f32); 9] = [
     (0.42, 1.95),
     (0.0, 2.06),
 ];
+/// The upper edge is bent round the chin; what is seen below it is bunched cloth.
+const UNDER_CHIN: [(f32, f32); 9] = [
+    (0.0, 1.78),
+    (0.25, 1.74),
+    (0.5, 1.62),
+    (0.74, 1.36),
+    (0.92, 1.04),
+    (0.9, 1.32),
+    (0.74, 1.76),
+    (0.42, 2.1),
+    (0.0, 2.24),
+];
 const EYES: [(f32, f32); 8] = [
     (0.0, -0.32),
     (0.4, -0.38),
@@ -109,6 +127,8 @@ const CUP: [(f32, f32); 10] = [
     (0.28, 1.77),
     (0.0, 1.8),
 ];
+/// How far the upper edge can be raised beside the nose, in eye distances.
+const RAISED: f32 = 0.24;
 /// How much narrower than other masks a cup is that is not worn right.
 const CUP_WIDTH: f32 = 0.84;
 
@@ -119,6 +139,7 @@ pub struct Mask {
     pub wear: Wear,
     half: Vec<(f32, f32)>,
     widest: usize,
+    swatch: Option<Arc<Swatch>>,
 }
 
 impl Mask {
@@ -129,14 +150,28 @@ impl Mask {
             Wear::Right | Wear::Ear => &RIGHT,
             Wear::UnderNose => &UNDER_NOSE,
             Wear::Chin => &CHIN,
+            Wear::UnderChin => &UNDER_CHIN,
             Wear::Eyes => &EYES,
         };
-        let narrow =
-            if cup && matches!(wear, Wear::UnderNose | Wear::Chin) { CUP_WIDTH } else { 1.0 };
+        let narrow = if cup && wear.low() { CUP_WIDTH } else { 1.0 };
         let half: Vec<(f32, f32)> = half.iter().map(|&(x, y)| (x * narrow, y)).collect();
         let widest =
             half.iter().enumerate().fold(0, |w, (i, p)| if p.0 > half[w].0 { i } else { w });
-        Self { cloth, wear, half, widest }
+        Self { cloth, wear, half, widest, swatch: None }
+    }
+
+    /// The same mask with its upper edge raised beside the nose, by a part of 0 to 1: at 1 it lies on the
+    /// cheeks as one worn right, and the nose hangs out over it.
+    pub fn raised(mut self, part: f32) -> Self {
+        for (x, y) in self.half.iter_mut().take(self.widest) {
+            *y -= part * RAISED * ramp(0.14, 0.45, *x);
+        }
+        self
+    }
+
+    /// The same mask, made of a cloth from a picture.
+    pub fn made_of(self, swatch: Option<Arc<Swatch>>) -> Self {
+        Self { swatch, ..self }
     }
 
     /// The right half of the outline, from the upper to the lower end of the middle line.
@@ -173,9 +208,14 @@ impl Mask {
         // 0 at the upper edge, 1 at the lower one.
         let down = ((at.y - top) / (bottom - top).max(0.05)).clamp(0.0, 1.0);
         let across = at.x.abs();
+        let hem = -0.1 * bump((down - 0.06) / 0.018) - 0.06 * bump((down - 0.95) / 0.02);
+        if let Some(swatch) = &self.swatch {
+            // Its folds and half of its shape's shading are in the picture that it comes from.
+            let rgb = swatch.at(at.x / self.reach().max(1e-3), down);
+            return (rgb, 0.5 + 0.5 * form + hem);
+        }
         let weave = 0.015 * noise(at.x * 46.0, at.y * 46.0, 31);
         let wrinkle = 0.03 * noise(at.x * 5.0, at.y * 9.0, 32);
-        let hem = -0.1 * bump((down - 0.06) / 0.018) - 0.06 * bump((down - 0.95) / 0.02);
         let seam = -0.12 * bump(at.x / 0.02);
         let (rgb, fold) = match self.cloth {
             Cloth::Surgical(rgb) => {

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
-use super::find::{self, Bare, Finder};
-use super::{Kind, NARROWEST, Wardrobe, Wear, draw, grow, share, steps};
+use super::find::{self, Finder, Source};
+use super::{Kind, NARROWEST, Swatch, Wardrobe, Wear, draw, grow, share, steps};
 use crate::picture::{Label, Picture, Rect};
 use crate::train::boxes::{self, Annotation};
 use crate::train::data;
@@ -39,6 +40,9 @@ pub struct Args {
     /// Only worn in these ways, evenly
     #[arg(long, num_args = 1.., value_name = "WAY")]
     pub wear: Vec<Wear>,
+    /// Masked faces whose masks are worn in place of drawn ones, as a folder or boxes as with --bare
+    #[arg(long, num_args = 1.., value_name = "DIR|CSV", conflicts_with = "kind")]
+    pub masked: Vec<String>,
     /// How many of the faces get a beard in place of a mask, 0 to 1
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub beards: f32,
@@ -117,7 +121,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// A source or detector that cannot be read, an output folder with something in it, a file that
 /// cannot be written, and when no face at all could be drawn on.
 pub fn synthesise(args: &Args) -> Result<Summary> {
-    let (bare, skipped) = find::sources(&args.bare)?;
+    let (bare, skipped) = find::sources("--bare", &args.bare)?;
     skipped.iter().for_each(|line| log::warn!("skipped {line}"));
     ensure!(!bare.is_empty(), "--bare {}: no pictures", args.bare.join(" "));
     let model = args.detector.clone().unwrap_or_default();
@@ -126,6 +130,8 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
     if bare.iter().any(|bare| bare.marked.is_none()) {
         finder()?;
     }
+    let swatches =
+        if args.masked.is_empty() { vec![] } else { find::swatches(&args.masked, &model)? };
     prepare(&args.out)?;
     if let Some(folder) = &args.steps {
         fs::create_dir_all(folder)
@@ -137,7 +143,8 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
     let made: Vec<Result<Made>> = (0..bare.len())
         .into_par_iter()
         .map_init(finder, |finder, index| {
-            let work = Work { args, wardrobe: &wardrobe, name: &names[index], index };
+            let work =
+                Work { args, wardrobe: &wardrobe, swatches: &swatches, name: &names[index], index };
             let made = work.picture(&bare[index], finder.as_mut().ok());
             meter.step("");
             made
@@ -220,9 +227,9 @@ fn prepare(out: &Path) -> Result<()> {
 
 /// What each picture's files start with. `Some_Name_12` keeps its form, so that pictures of one
 /// person stay on one side of a split (`data::source`); of equal names the later get a number.
-fn names(bare: &[Bare]) -> Vec<String> {
+fn names(bare: &[Source]) -> Vec<String> {
     let mut taken = HashSet::new();
-    let name = |bare: &Bare| {
+    let name = |bare: &Source| {
         let stem = bare.path.file_stem().unwrap_or_default().to_string_lossy();
         // Two digits for the variant are to come behind the number, which must stay one.
         let numbered = stem.rsplit_once('_').is_some_and(|(_, number)| {
@@ -262,12 +269,14 @@ struct Drawn {
 struct Work<'a> {
     args: &'a Args,
     wardrobe: &'a Wardrobe,
+    /// Where there are any, all masks are made of these.
+    swatches: &'a [Arc<Swatch>],
     name: &'a str,
     index: usize,
 }
 
 impl Work<'_> {
-    fn picture(&self, bare: &Bare, finder: Option<&mut Finder>) -> Result<Made> {
+    fn picture(&self, bare: &Source, finder: Option<&mut Finder>) -> Result<Made> {
         let picture = match data::open(&bare.path) {
             Ok(picture) => picture,
             Err(error) => return Ok(Made::Unreadable(error.to_string())),
@@ -307,6 +316,15 @@ impl Work<'_> {
             let points = face.landmarks.filter(|_| open && face.bounds.width() >= NARROWEST);
             // Without beards the random numbers are those of before there were any.
             let bearded = self.args.beards > 0.0 && random.chance(self.args.beards);
+            let swatch = match self.swatches.len() {
+                0 => None,
+                count => self.swatches.get(random.below(count)),
+            };
+            let kind = if swatch.is_some() { "real" } else { style.kind.name() };
+            let style = match swatch {
+                Some(swatch) => style.made_of(Arc::clone(swatch)),
+                None => style,
+            };
             let drawn = points.and_then(|points| {
                 let (bounds, random) = (&face.bounds, &mut random);
                 if bearded {
@@ -321,7 +339,7 @@ impl Work<'_> {
                 Some((_, label, _)) => {
                     row.label = Some(label);
                     made.drawn.push(label);
-                    if bearded { ["beard", ""] } else { [style.kind.name(), style.wear.name()] }
+                    if bearded { ["beard", ""] } else { [kind, style.wear.name()] }
                 }
                 None => {
                     row.label = row.label.or(Some(Label::WithoutMask)).filter(|_| !face.ignore);

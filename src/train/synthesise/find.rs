@@ -1,13 +1,18 @@
-//! The bare faces to draw on: from a CSV, or from a folder with a detector's help.
+//! The bare faces to draw on, and the masked ones whose masks they wear: from a CSV, or from a folder
+//! with a detector's help.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
+use rayon::prelude::*;
 
+use super::Swatch;
 use crate::config;
 use crate::picture::{Face, Label, Picture, Point, Rect};
 use crate::train::boxes::{self, AnnotatedImage, Annotation};
+use crate::train::data;
 use crate::vision::model::ModelFile;
 use crate::vision::{Detector, VisionError, crop};
 
@@ -21,18 +26,18 @@ const NEAR: f32 = 0.6;
 /// Lowest score believed.
 const THRESHOLD: f32 = 0.6;
 
-/// A picture to draw on.
+/// A picture and what is known of the faces in it.
 #[derive(Debug)]
-pub struct Bare {
+pub struct Source {
     pub path: PathBuf,
     /// What somebody marked in it; `None`: the detector is to look.
     pub marked: Option<Vec<Annotation>>,
 }
 
-/// What the command line names, in the order of the file names: a folder of pictures, or boxes
+/// What `option` of the command line names, in the order of the file names: a folder of pictures, or boxes
 /// with landmarks as `boxes::read_named` takes them. With one line for each thing left out.
-pub fn sources(names: &[String]) -> Result<(Vec<Bare>, Vec<String>)> {
-    let (mut bare, mut skipped) = (Vec::new(), Vec::new());
+pub fn sources(option: &str, names: &[String]) -> Result<(Vec<Source>, Vec<String>)> {
+    let (mut sources, mut skipped) = (Vec::new(), Vec::new());
     for name in names {
         let folder = Path::new(name);
         if folder.is_dir() {
@@ -40,18 +45,18 @@ pub fn sources(names: &[String]) -> Result<(Vec<Bare>, Vec<String>)> {
                 if path.is_dir() {
                     skipped.push(format!("{}: a folder in the folder", path.display()));
                 } else {
-                    bare.push(Bare { path, marked: None });
+                    sources.push(Source { path, marked: None });
                 }
             }
         } else {
             let boxes = boxes::read_named(name)
-                .with_context(|| format!("--bare {name} is no folder of pictures, so a CSV"))?;
+                .with_context(|| format!("{option} {name} is no folder of pictures, so a CSV"))?;
             skipped.extend(boxes.skipped);
-            let marked = |AnnotatedImage { path, faces, .. }| Bare { path, marked: Some(faces) };
-            bare.extend(boxes.images.into_iter().map(marked));
+            let marked = |AnnotatedImage { path, faces, .. }| Source { path, marked: Some(faces) };
+            sources.extend(boxes.images.into_iter().map(marked));
         }
     }
-    Ok((bare, skipped))
+    Ok((sources, skipped))
 }
 
 fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -61,6 +66,50 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
         .with_context(unreadable)?;
     paths.sort();
     Ok(paths)
+}
+
+/// The masks of all masked faces in what `--masked` names that can be taken off; the detector file at
+/// `model`, the built-in one where that is empty, looks where nobody marked any. What is skipped is named
+/// in the log.
+///
+/// # Errors
+/// A source or detector that cannot be read, and when there is no such mask.
+pub fn swatches(names: &[String], model: &Path) -> Result<Vec<Arc<Swatch>>> {
+    let (masked, skipped) = sources("--masked", names)?;
+    skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+    let found: Vec<Result<Vec<Arc<Swatch>>>> = masked
+        .into_par_iter()
+        .map_init(
+            || Finder::new(model),
+            |finder, Source { path, marked }| {
+                let picture = match data::open(&path) {
+                    Ok(picture) => picture,
+                    Err(error) => {
+                        log::warn!("skipped {}: {error}", path.display());
+                        return Ok(vec![]);
+                    }
+                };
+                let masked = |face: &Annotation| {
+                    !face.ignore && face.label.is_none_or(|label| label == Label::WithMask)
+                };
+                let faces: Vec<Annotation> = match (marked, finder.as_mut()) {
+                    (Some(faces), _) => faces.into_iter().filter(masked).collect(),
+                    (None, Ok(finder)) => finder.find(&picture)?,
+                    (None, Err(error)) => bail!("{error}"),
+                };
+                let swatch =
+                    |face: &Annotation| Swatch::of(&picture, &face.bounds, &face.landmarks?);
+                Ok(faces.iter().filter_map(swatch).map(Arc::new).collect())
+            },
+        )
+        .collect();
+    let swatches: Vec<_> = found.into_iter().collect::<Result<Vec<_>>>()?.concat();
+    ensure!(
+        !swatches.is_empty(),
+        "--masked {}: no masked face with landmarks that looks at the camera",
+        names.join(" ")
+    );
+    Ok(swatches)
 }
 
 /// Finds faces in pictures that nobody marked.

@@ -22,6 +22,9 @@ const STEEPEST: f32 = 0.55;
 /// Log brightness this far off the plane is hair, glasses, a mouth, not light.
 const OUTLYING: f32 = 0.3;
 
+/// Below this height a face may be masked.
+const MASKED: f32 = 0.2;
+
 /// Samples across and down the face.
 const ACROSS: usize = 17;
 const DOWN: usize = 19;
@@ -44,8 +47,20 @@ pub struct Light {
 }
 
 impl Light {
+    /// Read from a bare face.
     pub fn on(picture: &Picture, head: &Head) -> Self {
-        let face = samples(picture, head);
+        Self::read(picture, samples(picture, head))
+    }
+
+    /// Read from what a mask leaves bare; how the light changes down the face cannot be told from that.
+    pub fn above_mask(picture: &Picture, head: &Head) -> Self {
+        let mut face = samples(picture, head);
+        face.retain(|sample| sample.at.y < MASKED);
+        let light = Self::read(picture, face);
+        Self { slope: [light.slope[0], 0.0], ..light }
+    }
+
+    fn read(picture: &Picture, face: Vec<Sample>) -> Self {
         let (lumas, scene) = scene(picture);
         let black = percentile(&lumas, 0.01).min(90.0);
         let bright_scene = percentile(&lumas, 0.97);
@@ -86,9 +101,7 @@ impl Light {
 
     /// A colour as it shows at a place of the face, `form` being what the shape adds.
     pub fn show(&self, rgb: [f32; 3], at: Point, form: f32) -> [f32; 3] {
-        // Measured about the middle of a mask, so that shading does not change its brightness.
-        let shading = self.slope[0] * at.x + self.slope[1] * (at.y - 1.0);
-        let light = self.level * form * (SHADING * shading).clamp(-0.8, 0.5).exp();
+        let light = self.level * form * self.shading(at);
         let luma = luma(rgb);
         std::array::from_fn(|c| {
             let value = luma + (rgb[c] - luma) * self.colour;
@@ -98,6 +111,24 @@ impl Light {
             let black = 0.85 * self.black;
             black + lit * (1.0 - black / 255.0)
         })
+    }
+
+    /// The colour that shows as `shown` at a place of the face, on what its shape makes no lighter or
+    /// darker: the reverse of [`Light::show`], but for highlights that were cut.
+    pub fn unshow(&self, shown: [f32; 3], at: Point) -> [f32; 3] {
+        let light = self.level * self.shading(at);
+        let black = 0.85 * self.black;
+        std::array::from_fn(|c| {
+            let lit = (shown[c] - black) / (1.0 - black / 255.0);
+            (lit / (light * self.cast[c])).clamp(4.0, 250.0)
+        })
+    }
+
+    /// Light at a place of the face against that at the middle of a mask, so that shading does not
+    /// change a mask's brightness.
+    fn shading(&self, at: Point) -> f32 {
+        let shading = self.slope[0] * at.x + self.slope[1] * (at.y - 1.0);
+        (SHADING * shading).clamp(-0.8, 0.5).exp()
     }
 
     /// Where the light comes from, for shapes: x right, y down, z to the camera.

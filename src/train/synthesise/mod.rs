@@ -16,12 +16,14 @@ mod mesh;
 mod steps;
 mod straps;
 mod style;
+mod swatch;
 #[cfg(test)]
 mod tests;
 
 pub use cloth::Wear;
 pub use command::{Args, run};
 pub use style::{Kind, Style, Wardrobe};
+pub use swatch::Swatch;
 
 use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::clip::canvas::Layer;
@@ -39,6 +41,8 @@ use mesh::{Mesh, Region};
 pub const NARROWEST: f32 = 18.0;
 /// How far a cup stands off before the cloth of other masks, in eye distances.
 const CUP: f32 = 0.13;
+/// What hangs down from the chin hangs as far forward as the chin is at this height.
+const CHIN: f32 = 1.62;
 /// How much of the light is lost where a mask touches the face, and where a beard does.
 const SHADOW: f32 = 0.34;
 const HAIR_SHADOW: f32 = 0.1;
@@ -132,7 +136,8 @@ impl Painted {
         random: &mut Random,
     ) -> Option<Self> {
         let (head, light, focus) = read(picture, bounds, landmarks)?;
-        let mask = Mask::new(style.cloth, style.wear);
+        let mask =
+            Mask::new(style.cloth, style.wear).raised(style.raised).made_of(style.swatch.clone());
         let (mesh, straps) = if style.wear == Wear::Ear {
             hung(&mask, &head, &light, style, random)
         } else {
@@ -213,13 +218,18 @@ fn in_space(mask: &Mask, style: &Style, p: Point) -> [f32; 3] {
     let middle = (top + bottom) / 2.0;
     let (sin, cos) = style.tilt.sin_cos();
     // Lower down the face is narrower, and cloth lies closer to it.
-    let narrow = if matches!(style.wear, Wear::UnderNose | Wear::Chin) { 0.94 } else { 1.0 };
+    let narrow = if style.wear.low() { 0.94 } else { 1.0 };
     let (x, y) = (p.x * style.size * narrow, (p.y - middle) * style.size);
     let x_on = x * cos - y * sin + style.shift[0];
     let y_on = x * sin + y * cos + middle + style.shift[1];
     let stiff = if matches!(style.cloth, Cloth::Cup(..)) { CUP } else { 0.0 };
     match style.wear {
         Wear::Right | Wear::Ear => head::tent(x_on, y_on, stiff),
+        Wear::UnderChin => {
+            // Bunched before the neck.
+            let [x, _, z] = head::skin(x_on, y_on.min(CHIN));
+            [x, y_on, z + 0.1 + 0.5 * stiff]
+        }
         Wear::UnderNose | Wear::Chin | Wear::Eyes => {
             let [x, y, z] = head::skin(x_on, y_on);
             [x, y, z + 0.05 + 0.5 * stiff]

@@ -1,9 +1,12 @@
 //! Which mask, in which colours, worn how: drawn at random or chosen.
 
+use std::sync::Arc;
+
 use crate::picture::Label;
 use crate::train::random::Random;
 
 use super::cloth::{Cloth, Print, Wear};
+use super::swatch::Swatch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
 pub enum Kind {
@@ -32,38 +35,46 @@ impl Kind {
 }
 
 impl Wear {
-    pub const ALL: [Wear; 5] = [Wear::Right, Wear::UnderNose, Wear::Chin, Wear::Ear, Wear::Eyes];
+    pub const ALL: [Wear; 6] =
+        [Wear::Right, Wear::UnderNose, Wear::Chin, Wear::UnderChin, Wear::Ear, Wear::Eyes];
     /// How often each is drawn where nothing else is asked for: incorrect wear is what real
-    /// pictures lack, so it makes up nearly half.
-    const SHARES: [f32; 5] = [0.42, 0.27, 0.19, 0.06, 0.06];
+    /// pictures lack, so it makes up half.
+    const SHARES: [f32; 6] = [0.42, 0.24, 0.13, 0.11, 0.05, 0.05];
 
     pub fn name(self) -> &'static str {
         match self {
             Wear::Right => "right",
             Wear::UnderNose => "under-nose",
             Wear::Chin => "chin",
+            Wear::UnderChin => "under-chin",
             Wear::Ear => "ear",
             Wear::Eyes => "eyes",
         }
     }
 
+    /// Whether it is pulled down from its place, where faces are narrower and cloth lies closer.
+    pub fn low(self) -> bool {
+        matches!(self, Wear::UnderNose | Wear::Chin | Wear::UnderChin)
+    }
+
     /// What the classifier shall say. `incorrect_mask` is a mask that is worn with nose or chin
-    /// bare; what hangs from an ear covers nothing and is not worn, and what covers the eyes is
-    /// no mask.
+    /// bare, wherever it is worn; what hangs from an ear covers nothing and is not worn.
     pub fn label(self) -> Label {
         match self {
             Wear::Right => Label::WithMask,
-            Wear::UnderNose | Wear::Chin => Label::IncorrectMask,
-            Wear::Ear | Wear::Eyes => Label::WithoutMask,
+            Wear::UnderNose | Wear::Chin | Wear::UnderChin | Wear::Eyes => Label::IncorrectMask,
+            Wear::Ear => Label::WithoutMask,
         }
     }
 }
 
 /// One mask on one face.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Style {
     pub kind: Kind,
     pub cloth: Cloth,
+    /// A cloth from a picture in place of the drawn one; the cut stays.
+    pub swatch: Option<Arc<Swatch>>,
     pub wear: Wear,
     /// Of the straps.
     pub strap: [f32; 3],
@@ -73,6 +84,8 @@ pub struct Style {
     pub size: f32,
     /// Turned on the face, radians.
     pub tilt: f32,
+    /// How far its upper edge is raised beside the nose, from 0 to 1.
+    pub raised: f32,
 }
 
 /// What is drawn from.
@@ -111,21 +124,33 @@ impl Style {
             Cloth::Cup(..) if random.chance(0.5) => [214.0, 186.0, 92.0],
             _ => [228.0, 228.0, 225.0],
         };
-        // Under the nose some hang low and some touch its tip; never over it.
+        // Worn right, some slip down to just above the tip of the nose. Under the nose some hang low
+        // and some cover the nostrils; never the tip.
         let down = match wear {
-            Wear::UnderNose => [-0.05, 0.1],
+            Wear::Right => [-0.03, 0.13],
+            Wear::UnderNose => [-0.11, 0.1],
             Wear::Chin => [-0.06, 0.1],
-            Wear::Right | Wear::Ear | Wear::Eyes => [-0.03, 0.05],
+            Wear::UnderChin => [-0.12, 0.12],
+            Wear::Ear | Wear::Eyes => [-0.03, 0.05],
         };
         Self {
             kind,
             cloth,
+            swatch: None,
             wear,
             strap,
             shift: [random.range(-0.03, 0.03), random.range(down[0], down[1])],
             size: random.range(0.97, 1.06),
             tilt: 0.06 * random.normal().clamp(-1.0, 1.0),
+            raised: if wear == Wear::UnderNose { random.unit() } else { 0.0 },
         }
+    }
+
+    /// The same, but of the cut that most masks have and of the cloth of one in a picture.
+    pub fn made_of(self, swatch: Arc<Swatch>) -> Self {
+        let mean = swatch.mean();
+        let strap = if self.kind == Kind::Surgical { self.strap } else { mean };
+        Self { cloth: Cloth::Surgical(mean), swatch: Some(swatch), strap, ..self }
     }
 }
 

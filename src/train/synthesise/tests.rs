@@ -87,8 +87,29 @@ fn under_the_nose_the_nose_stays_bare() {
 }
 
 #[test]
+fn a_raised_edge_lies_on_the_cheeks_and_the_nose_hangs_out_over_it() {
+    let cover = |raised, x: f32| {
+        let style = Style::draw(Kind::Cloth, Wear::UnderNose, &mut Random::new(2));
+        let style = Style { shift: [0.0; 2], size: 1.0, tilt: 0.0, raised, ..style };
+        painted(&style, 0.0, 0.0).cover(Point { x: 120.0 + x * SCALE, y: 90.0 + 0.64 * SCALE })
+    };
+    assert!([-0.6, 0.6].iter().all(|x| cover(1.0, *x) > 0.9 && cover(0.0, *x) < 0.1));
+    assert!(cover(1.0, 0.0) < 0.1);
+}
+
+#[test]
 fn on_the_chin_nose_and_mouth_stay_bare() {
     all_cover(Wear::Chin, [false, false, false, false, true]);
+}
+
+#[test]
+fn under_the_chin_all_of_the_face_is_bare_and_the_mask_is_there() {
+    all_cover(Wear::UnderChin, [false; 5]);
+    for style in styles(Wear::UnderChin) {
+        let painted = painted(&style, 0.2, 0.1);
+        let area: f32 = painted.layer.pixels().iter().map(|p| p[3]).sum();
+        assert!(area > 0.25 * SCALE * SCALE, "{area} pixels");
+    }
 }
 
 #[test]
@@ -136,7 +157,9 @@ fn a_beard_leaves_eyes_and_nose_bare_and_the_lips_at_least_half() {
 fn labels_follow_the_definition_of_the_data() {
     let labels = Wear::ALL.map(Wear::label);
     use Label::{IncorrectMask, WithMask, WithoutMask};
-    assert_eq!(labels, [WithMask, IncorrectMask, IncorrectMask, WithoutMask, WithoutMask]);
+    let [right, under_nose, chin, under_chin, ear, eyes] = labels;
+    assert_eq!([right, ear], [WithMask, WithoutMask]);
+    assert_eq!([under_nose, chin, under_chin, eyes], [IncorrectMask; 4]);
 }
 
 #[test]
@@ -319,6 +342,43 @@ fn a_face_with_a_beard_is_written_as_bare() {
     assert_eq!(csv.matches(",beard,").count(), 2, "{csv}");
     let bytes = |path: PathBuf| image::open(path).unwrap().into_rgb8().into_raw();
     assert!(bytes(root.path().join("out/7_00.jpg")) != bytes(asset("bare_face.jpg")));
+}
+
+#[test]
+fn masks_of_others_are_worn_where_some_are_given() {
+    let root = tempfile::tempdir().unwrap();
+    let bare = pictures(root.path());
+    let masked = root.path().join("masked");
+    std::fs::create_dir(&masked).unwrap();
+    std::fs::copy(asset("masked_face.jpg"), masked.join("a.jpg")).unwrap();
+    std::fs::write(masked.join("broken.jpg"), "no picture").unwrap();
+    let more = ["--wear", "under-nose", "--masked", masked.to_str().unwrap()];
+    let summary = synthesise(&args(root.path(), &[&bare], &more)).unwrap();
+    assert_eq!(summary.drawn, [(Label::IncorrectMask, 2)].into());
+    let csv = std::fs::read_to_string(root.path().join("out.csv")).unwrap();
+    assert_eq!(csv.matches(",real,under-nose").count(), 2, "{csv}");
+
+    std::fs::remove_file(masked.join("a.jpg")).unwrap();
+    std::fs::remove_dir_all(root.path().join("out")).unwrap();
+    let error = synthesise(&args(root.path(), &[&bare], &more)).unwrap_err().to_string();
+    assert!(error.contains("--masked") && error.contains("no masked face"), "{error}");
+}
+
+#[test]
+fn the_light_taken_off_a_colour_is_what_was_put_on() {
+    let (landmarks, bounds) = head(0.2, 0.1);
+    let mut picture = plain(SKIN);
+    for (i, rgb) in picture.pixels_mut().chunks_exact_mut(3).enumerate() {
+        let light = 0.5 + 0.4 * (i % SIDE as usize) as f32 / SIDE as f32;
+        rgb.iter_mut().for_each(|value| *value = (f32::from(*value) * light) as u8);
+    }
+    let (_, light, _) = read(&picture, &bounds, &landmarks).unwrap();
+    assert!(light.slope[0] > 0.1, "{light:?}");
+    for at in [Point { x: -0.7, y: 1.0 }, Point { x: 0.7, y: 1.4 }] {
+        let colour = [120.0, 80.0, 160.0];
+        let back = light.unshow(light.show(colour, at, 1.0), at);
+        assert!(back.iter().zip(colour).all(|(a, b)| (a - b).abs() < 0.5), "{back:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! Bare faces that get a beard or a mask drawn on now and then while a network learns.
+
+use std::sync::Arc;
+
+use crate::picture::{Label, Picture, Point, Rect};
+use crate::train::random::Random;
+use crate::train::synthesise::{self, Swatch, Wardrobe};
+
+use super::crops::Cut;
+
+/// Narrower faces, in pixels of the stored picture, have masks too coarse to be worn by others.
+const COARSEST: f32 = 40.0;
+/// Masked faces tried for one whose mask can be taken off.
+const TRIES: usize = 4;
+
+/// How often a bare face gets something drawn on, 0 to 1 each.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drawing {
+    pub masks: f32,
+    /// Of these masks, how many are of the cloth of a mask that somebody else wears.
+    pub worn: f32,
+    pub beards: f32,
+}
+
+/// Where the face is in a crop, in the crop's pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    pub bounds: Rect,
+    pub landmarks: [Point; 5],
+}
+
+impl Placed {
+    /// The face in the crop of `side` pixels that `region` of a picture was scaled to.
+    pub fn in_crop(bounds: &Rect, landmarks: &[Point; 5], region: &Rect, side: u32) -> Self {
+        let scale = side as f32 / region.width().max(1e-3);
+        let moved = |p: Point| Point { x: (p.x - region.x1) * scale, y: (p.y - region.y1) * scale };
+        let low = moved(Point { x: bounds.x1, y: bounds.y1 });
+        let high = moved(Point { x: bounds.x2, y: bounds.y2 });
+        let bounds = Rect { x1: low.x, y1: low.y, x2: high.x, y2: high.y };
+        Self { bounds, landmarks: landmarks.map(moved) }
+    }
+}
+
+/// The faces whose masks can be worn by others; none where nobody asks.
+pub fn wearers<'a>(crops: &'a [Cut], drawing: &Drawing) -> Vec<&'a Cut> {
+    let usable =
+        |cut: &&Cut| cut.label == Label::WithMask && cut.placed.is_some() && cut.width >= COARSEST;
+    crops.iter().filter(|_| drawing.worn > 0.0).filter(usable).collect()
+}
+
+impl Drawing {
+    /// The face with a beard, a mask, or a mask over a beard, this time: others each time; `None` for a
+    /// face that stays as it is.
+    pub fn dress(
+        &self,
+        cut: &Cut,
+        wearers: &[&Cut],
+        random: &mut Random,
+    ) -> Option<(Picture, Label)> {
+        let nothing = self.masks <= 0.0 && self.beards <= 0.0;
+        let bare = !nothing && cut.label == Label::WithoutMask;
+        let Placed { bounds, landmarks } = cut.placed.as_ref().filter(|_| bare)?;
+        // Without beards, and without masks of others, the random numbers are those of before there
+        // were any.
+        let grows = self.beards > 0.0 && random.chance(self.beards);
+        let grown =
+            grows.then(|| synthesise::grow(&cut.picture, bounds, landmarks, random)).flatten();
+        let face = grown.as_ref().unwrap_or(&cut.picture);
+        let masked = random.chance(self.masks).then(|| {
+            let style = Wardrobe::default().draw(random);
+            let worn = self.worn > 0.0 && random.chance(self.worn);
+            let style = match worn.then(|| taken_off(wearers, random)).flatten() {
+                Some(swatch) => style.made_of(Arc::new(swatch)),
+                None => style,
+            };
+            synthesise::draw(face, bounds, landmarks, &style, random)
+        });
+        masked.flatten().or(grown.map(|grown| (grown, Label::WithoutMask)))
+    }
+}
+
+/// The mask of somebody.
+fn taken_off(wearers: &[&Cut], random: &mut Random) -> Option<Swatch> {
+    (0..TRIES).filter(|_| !wearers.is_empty()).find_map(|_| {
+        let cut = wearers.get(random.below(wearers.len()))?;
+        let placed = cut.placed.as_ref()?;
+        Swatch::of(&cut.picture, &placed.bounds, &placed.landmarks)
+    })
+}
