@@ -68,6 +68,9 @@ pub struct Args {
     /// How often a bare face with known landmarks gets a drawn beard, 0 to 1; a mask may lie over it.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub beards: f32,
+    /// How often a bare or masked face with known landmarks gets a scarf, a collar or a high neck, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
+    pub scarves: f32,
     /// Epochs in all.
     #[arg(long, default_value_t = 20)]
     pub epochs: usize,
@@ -169,9 +172,9 @@ impl Args {
         NetworkConfig { classes, ..NetworkConfig::new(self.network, self.width(), layout, head) }
     }
 
-    /// What is drawn on bare faces to learn from.
+    /// What is drawn on faces to learn from.
     fn drawing(&self) -> Drawing {
-        Drawing { masks: self.drawn, worn: self.worn, beards: self.beards }
+        Drawing { masks: self.drawn, worn: self.worn, beards: self.beards, scarves: self.scarves }
     }
 
     fn width(&self) -> f64 {
@@ -360,6 +363,9 @@ impl Args {
         }
         if self.beards > 0.0 {
             settings["beards"] = decimal(self.beards).into();
+        }
+        if self.scarves > 0.0 {
+            settings["scarves"] = decimal(self.scarves).into();
         }
         if let Some(teacher) = &fit.teacher {
             settings["teacher"] = teacher.name().into();

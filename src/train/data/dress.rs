@@ -1,4 +1,4 @@
-//! Bare faces that get a beard or a mask drawn on now and then while a network learns.
+//! Faces that get a mask, a beard or a scarf drawn on now and then while a network learns.
 
 use std::sync::Arc;
 
@@ -13,13 +13,15 @@ const COARSEST: f32 = 40.0;
 /// Masked faces tried for one whose mask can be taken off.
 const TRIES: usize = 4;
 
-/// How often a bare face gets something drawn on, 0 to 1 each.
+/// How often a face gets something drawn on, 0 to 1 each; masks and beards only where it is bare.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Drawing {
     pub masks: f32,
     /// Of these masks, how many are of the cloth of a mask that somebody else wears.
     pub worn: f32,
     pub beards: f32,
+    /// Scarves, collars and high necks, under masked faces too.
+    pub scarves: f32,
 }
 
 /// Where the face is in a crop, in the crop's pixels.
@@ -49,23 +51,28 @@ pub fn wearers<'a>(crops: &'a [Cut], drawing: &Drawing) -> Vec<&'a Cut> {
 }
 
 impl Drawing {
-    /// The face with a beard, a mask, or a mask over a beard, this time: others each time; `None` for a
-    /// face that stays as it is.
+    /// The face with what is drawn on it this time, others each time: a scarf, and if it is bare a beard,
+    /// a mask, or a mask over a beard. `None` for a face that stays as it is.
     pub fn dress(
         &self,
         cut: &Cut,
         wearers: &[&Cut],
         random: &mut Random,
     ) -> Option<(Picture, Label)> {
-        let nothing = self.masks <= 0.0 && self.beards <= 0.0;
-        let bare = !nothing && cut.label == Label::WithoutMask;
-        let Placed { bounds, landmarks } = cut.placed.as_ref().filter(|_| bare)?;
-        // Without beards, and without masks of others, the random numbers are those of before there
-        // were any.
-        let grows = self.beards > 0.0 && random.chance(self.beards);
-        let grown =
-            grows.then(|| synthesise::grow(&cut.picture, bounds, landmarks, random)).flatten();
-        let face = grown.as_ref().unwrap_or(&cut.picture);
+        let Placed { bounds, landmarks } =
+            cut.placed.as_ref().filter(|_| self.draws_on(cut.label))?;
+        // Without beards, scarves and masks of others the random numbers are those of before there were
+        // any.
+        let wrapped = self.scarves > 0.0 && random.chance(self.scarves);
+        let mut drawn =
+            wrapped.then(|| synthesise::wrap(&cut.picture, bounds, landmarks, random)).flatten();
+        if cut.label != Label::WithoutMask {
+            return drawn.map(|drawn| (drawn, cut.label));
+        }
+        if self.beards > 0.0 && random.chance(self.beards) {
+            let face = drawn.as_ref().unwrap_or(&cut.picture);
+            drawn = synthesise::grow(face, bounds, landmarks, random).or(drawn);
+        }
         let masked = random.chance(self.masks).then(|| {
             let style = Wardrobe::default().draw(random);
             let worn = self.worn > 0.0 && random.chance(self.worn);
@@ -73,9 +80,19 @@ impl Drawing {
                 Some(swatch) => style.made_of(Arc::new(swatch)),
                 None => style,
             };
+            let face = drawn.as_ref().unwrap_or(&cut.picture);
             synthesise::draw(face, bounds, landmarks, &style, random)
         });
-        masked.flatten().or(grown.map(|grown| (grown, Label::WithoutMask)))
+        masked.flatten().or(drawn.map(|drawn| (drawn, Label::WithoutMask)))
+    }
+
+    /// A mask worn wrongly may lie where a scarf would.
+    fn draws_on(&self, label: Label) -> bool {
+        match label {
+            Label::WithoutMask => self.masks > 0.0 || self.beards > 0.0 || self.scarves > 0.0,
+            Label::WithMask => self.scarves > 0.0,
+            Label::IncorrectMask => false,
+        }
     }
 }
 

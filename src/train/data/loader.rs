@@ -34,7 +34,7 @@ pub struct Views {
     pub geometry: Geometry,
     /// Probability of a block over the lower part.
     pub cover: f32,
-    /// What is drawn on bare faces before.
+    /// What is drawn on faces before.
     pub drawing: Drawing,
 }
 

@@ -345,7 +345,7 @@ fn masks_of_others_are_worn_and_without_any_they_are_drawn() {
     let purple_ones = |wearer: Cut| {
         let mut crops = bare.to_vec();
         crops.push(wearer);
-        let drawing = Drawing { masks: 1.0, worn: 1.0, beards: 0.0 };
+        let drawing = Drawing { masks: 1.0, worn: 1.0, ..Drawing::default() };
         let wearers = dress::wearers(&crops, &drawing);
         let mut random = Random::new(5);
         let dressed = |cut| drawing.dress(cut, &wearers, &mut random);
@@ -363,7 +363,7 @@ fn masks_of_others_are_worn_and_without_any_they_are_drawn() {
 #[test]
 fn beards_leave_the_label_and_masks_go_over_them() {
     let batch = |masks, beards| {
-        let views = views(32, Drawing { masks, beards, worn: 0.0 });
+        let views = views(32, Drawing { masks, beards, ..Drawing::default() });
         Loader::start(bare_crops(), views, None, 60, 7, 0).next().unwrap()
     };
     let (bare, bearded) = (batch(0.0, 0.0), batch(0.0, 1.0));
@@ -373,6 +373,20 @@ fn beards_leave_the_label_and_masks_go_over_them() {
     assert!(pairs.filter(|(a, b)| a != b).count() == 60);
     let both = batch(1.0, 1.0).labels;
     assert!(both.iter().filter(|label| **label != Label::WithoutMask).count() > 30);
+}
+
+#[test]
+fn scarves_change_no_label_and_lie_under_masked_faces_too() {
+    let bare = bare_crops();
+    let drawing = Drawing { scarves: 1.0, ..Drawing::default() };
+    let mut random = Random::new(3);
+    for label in [Label::WithoutMask, Label::WithMask] {
+        let cut = Cut { label, ..bare[0].clone() };
+        let (view, same) = drawing.dress(&cut, &[], &mut random).unwrap();
+        assert!(same == label && view != cut.picture, "{label}");
+    }
+    let wrong = Cut { label: Label::IncorrectMask, ..bare[0].clone() };
+    assert!(drawing.dress(&wrong, &[], &mut random).is_none());
 }
 
 #[test]

@@ -266,7 +266,7 @@ impl Mask {
 
 impl Print {
     /// How much of the second colour is there, 0 to 1.
-    fn at(self, p: Point) -> f32 {
+    pub fn at(self, p: Point) -> f32 {
         let wave = |value: f32| (value * std::f32::consts::TAU).sin();
         match self {
             Print::Stripes => ramp(-0.15, 0.15, wave(p.y * 3.6 + 0.1 * p.x)),

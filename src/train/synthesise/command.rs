@@ -12,8 +12,8 @@ use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
 use super::find::{self, Finder, Source};
-use super::{Kind, NARROWEST, Swatch, Wardrobe, Wear, draw, grow, share, steps};
-use crate::picture::{Label, Picture, Rect};
+use super::{Kind, NARROWEST, Swatch, Wardrobe, Wear, draw, grow, share, steps, wrap};
+use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::boxes::{self, Annotation};
 use crate::train::data;
 use crate::train::progress::Meter;
@@ -46,6 +46,9 @@ pub struct Args {
     /// How many of the faces get a beard in place of a mask, 0 to 1
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub beards: f32,
+    /// How many of the others get a scarf, a collar or a high neck in place of a mask, 0 to 1
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub scarves: f32,
     /// Pictures made from each picture
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub variants: u32,
@@ -265,6 +268,9 @@ struct Drawn {
     tiles: Vec<Tile>,
 }
 
+/// What draws something on a bare face that leaves it bare.
+type Other = fn(&Picture, &Rect, &[Point; 5], &mut Random) -> Option<Picture>;
+
 /// One picture to be drawn on.
 struct Work<'a> {
     args: &'a Args,
@@ -314,8 +320,15 @@ impl Work<'_> {
             let style = self.wardrobe.draw(&mut random);
             let open = !face.ignore && face.label.is_none_or(|label| label == Label::WithoutMask);
             let points = face.landmarks.filter(|_| open && face.bounds.width() >= NARROWEST);
-            // Without beards the random numbers are those of before there were any.
-            let bearded = self.args.beards > 0.0 && random.chance(self.args.beards);
+            // Without beards and scarves the random numbers are those of before there were any.
+            let mut happens = |share: f32| share > 0.0 && random.chance(share);
+            let other: Option<(&str, Other)> = if happens(self.args.beards) {
+                Some(("beard", grow))
+            } else if happens(self.args.scarves) {
+                Some(("scarf", wrap))
+            } else {
+                None
+            };
             let swatch = match self.swatches.len() {
                 0 => None,
                 count => self.swatches.get(random.below(count)),
@@ -327,9 +340,9 @@ impl Work<'_> {
             };
             let drawn = points.and_then(|points| {
                 let (bounds, random) = (&face.bounds, &mut random);
-                if bearded {
-                    let grown = grow(&picture, bounds, &points, random)?;
-                    return Some((grown, Label::WithoutMask, points));
+                if let Some((_, add)) = other {
+                    let bare = add(&picture, bounds, &points, random)?;
+                    return Some((bare, Label::WithoutMask, points));
                 }
                 let (masked, label) = draw(&picture, bounds, &points, &style, random)?;
                 Some((masked, label, points))
@@ -339,7 +352,7 @@ impl Work<'_> {
                 Some((_, label, _)) => {
                     row.label = Some(label);
                     made.drawn.push(label);
-                    if bearded { ["beard", ""] } else { [kind, style.wear.name()] }
+                    other.map_or([kind, style.wear.name()], |(name, _)| [name, ""])
                 }
                 None => {
                     row.label = row.label.or(Some(Label::WithoutMask)).filter(|_| !face.ignore);

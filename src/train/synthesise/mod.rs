@@ -1,4 +1,4 @@
-//! Mask synthesis: a drawn mask, or a beard, on a bare face.
+//! Mask synthesis: a drawn mask on a bare face, or a beard or a scarf, which are none.
 //!
 //! Five landmarks tell how a generic head stands; the mask, laid out on the frontal face, is put
 //! on it as a surface in space, so that it turns, leans and foreshortens with the head and its far
@@ -13,6 +13,7 @@ mod focus;
 mod head;
 mod light;
 mod mesh;
+mod scarf;
 mod steps;
 mod straps;
 mod style;
@@ -35,7 +36,8 @@ use cloth::{Cloth, Mask};
 use focus::Focus;
 use head::{EAR, Head};
 use light::Light;
-use mesh::{Mesh, Region};
+use mesh::{Mesh, Region, Surface};
+use scarf::Scarf;
 
 /// Narrower faces, in pixels, are better left bare: the mask would be a smear.
 pub const NARROWEST: f32 = 18.0;
@@ -43,7 +45,7 @@ pub const NARROWEST: f32 = 18.0;
 const CUP: f32 = 0.13;
 /// What hangs down from the chin hangs as far forward as the chin is at this height.
 const CHIN: f32 = 1.62;
-/// How much of the light is lost where a mask touches the face, and where a beard does.
+/// How much of the light is lost where a mask or a scarf touches the face, and where a beard does.
 const SHADOW: f32 = 0.34;
 const HAIR_SHADOW: f32 = 0.1;
 /// Least area of a mask that must lie within the picture, in squared eye distances: half of what
@@ -102,7 +104,21 @@ pub fn grow(
     Some(grown)
 }
 
-/// A mask or a beard in sharp focus, on its own, with what is needed to lay it on the picture.
+/// The picture with a random scarf or collar under the face in `bounds`; `None` as with [`draw`]. What the
+/// face wears stays as it was.
+pub fn wrap(
+    picture: &Picture,
+    bounds: &Rect,
+    landmarks: &[Point; 5],
+    random: &mut Random,
+) -> Option<Picture> {
+    let painted = Painted::scarf(picture, bounds, landmarks, random)?;
+    let mut wrapped = picture.clone();
+    painted.merge(&mut wrapped, random);
+    Some(wrapped)
+}
+
+/// A mask, a beard or a scarf in sharp focus, on its own, with what is needed to lay it on the picture.
 struct Painted {
     layer: Layer,
     region: Region,
@@ -119,13 +135,34 @@ impl Painted {
         landmarks: &[Point; 5],
         random: &mut Random,
     ) -> Option<Self> {
-        let (head, light, focus) = read(picture, bounds, landmarks)?;
+        let read = read(picture, bounds, landmarks)?;
         let beard = Beard::draw(random);
-        let mesh = Mesh::new(&beard, head.scale, &light, |p| head.place(beard.in_space(p)));
+        Self::laid(picture, read, &beard, |p| beard.in_space(p), HAIR_SHADOW)
+    }
+
+    fn scarf(
+        picture: &Picture,
+        bounds: &Rect,
+        landmarks: &[Point; 5],
+        random: &mut Random,
+    ) -> Option<Self> {
+        let read = read(picture, bounds, landmarks)?;
+        let scarf = Scarf::draw(random);
+        Self::laid(picture, read, &scarf, |p| scarf.in_space(p), SHADOW)
+    }
+
+    fn laid(
+        picture: &Picture,
+        (head, light, focus): (Head, Light, Focus),
+        surface: &impl Surface,
+        in_space: impl Fn(Point) -> [f32; 3],
+        shadow: f32,
+    ) -> Option<Self> {
+        let mesh = Mesh::new(surface, head.scale, &light, |p| head.place(in_space(p)));
         let region = Region::around(&mesh.points(), 3.0 * focus.blur + 2.0, picture)?;
         let mut layer = Layer::clear(region.width, region.height);
         mesh.paint(&mut layer, &region, &light, false);
-        Some(Self { layer, region, head, focus, shadow: HAIR_SHADOW })
+        Some(Self { layer, region, head, focus, shadow })
     }
 
     fn new(

@@ -154,6 +154,21 @@ fn a_beard_leaves_eyes_and_nose_bare_and_the_lips_at_least_half() {
 }
 
 #[test]
+fn a_scarf_leaves_the_face_bare_and_is_there() {
+    for seed in 0..60 {
+        let (yaw, roll) = POSES[seed as usize % POSES.len()];
+        let (landmarks, bounds) = head(yaw, roll);
+        let painted =
+            Painted::scarf(&plain(SKIN), &bounds, &landmarks, &mut Random::new(seed)).unwrap();
+        for p in landmarks {
+            assert!(painted.cover(p) < 0.02, "{seed}: {} at {p:?}", painted.cover(p));
+        }
+        let cloth: f32 = painted.layer.pixels().iter().map(|p| p[3]).sum();
+        assert!(cloth > 0.2 * SCALE * SCALE, "{seed}: {cloth} pixels");
+    }
+}
+
+#[test]
 fn labels_follow_the_definition_of_the_data() {
     let labels = Wear::ALL.map(Wear::label);
     use Label::{IncorrectMask, WithMask, WithoutMask};
@@ -332,7 +347,7 @@ fn what_is_written_can_be_read_by_both_trainers() {
 }
 
 #[test]
-fn a_face_with_a_beard_is_written_as_bare() {
+fn a_face_with_a_beard_or_a_scarf_is_written_as_bare() {
     let root = tempfile::tempdir().unwrap();
     let bare = pictures(root.path());
     let summary = synthesise(&args(root.path(), &[&bare], &["--beards", "1"])).unwrap();
@@ -340,6 +355,12 @@ fn a_face_with_a_beard_is_written_as_bare() {
     let csv = std::fs::read_to_string(root.path().join("out.csv")).unwrap();
     assert_eq!(csv.matches(",without_mask,").count(), 2, "{csv}");
     assert_eq!(csv.matches(",beard,").count(), 2, "{csv}");
+    let again = root.path().join("again");
+    std::fs::create_dir(&again).unwrap();
+    let summary = synthesise(&args(&again, &[&bare], &["--scarves", "1"])).unwrap();
+    assert_eq!(summary.drawn, [(Label::WithoutMask, 2)].into());
+    let csv = std::fs::read_to_string(again.join("out.csv")).unwrap();
+    assert_eq!(csv.matches(",scarf,").count(), 2, "{csv}");
     let bytes = |path: PathBuf| image::open(path).unwrap().into_rgb8().into_raw();
     assert!(bytes(root.path().join("out/7_00.jpg")) != bytes(asset("bare_face.jpg")));
 }
