@@ -164,6 +164,24 @@ fn a_source_that_cannot_be_opened_after_sighup_gives_way_to_the_old_one() {
     assert!(log.contains("/nonexistent.gif") && log.contains("old configuration"), "{log}");
 }
 
+#[test]
+fn a_source_whose_first_frame_is_of_no_use_after_sighup_gives_way_to_the_old_one() {
+    let mut it = Appliance::start(DEMO);
+    it.hear("READY=1\n");
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/models/demo.mjpg");
+    let source = format!("file:{clip}\"\ncrop = \"5000x5000+0+0");
+    it.configure(&DEMO.replace("demo", &source));
+    it.hang_up();
+    it.hear("RELOADING=1\n");
+    it.hear("RELOADING=1\n");
+    let heard = it.hear("READY=1\n");
+    assert!(!heard.contains("STOPPING"), "{heard}");
+    it.hear("frames a second looked at\n");
+    let (code, _, log) = it.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("the old configuration is in force again"), "{log}");
+}
+
 /// The log of a run that is refused, written to a stream that `JOURNAL_STREAM` calls `stream`.
 fn refused(folder: &Path, stream: impl FnOnce(&File) -> String) -> String {
     let log = File::create(folder.join("log")).unwrap();

@@ -2,7 +2,7 @@ use anyhow::anyhow;
 
 use super::output::Output;
 use super::{Common, Failure};
-use crate::config::{AlarmMode, Backend, Config};
+use crate::config::{AlarmMode, Backend, Config, without_passwords};
 use crate::vision::{Classifier, Detector};
 use crate::{camera, gpio};
 
@@ -25,7 +25,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     models.iter().try_for_each(|model| output.line(model))?;
     output.line(format_args!(
         "source: {}, wanted {}x{} at {} frames a second",
-        config.camera.source, config.camera.width, config.camera.height, config.camera.fps
+        without_passwords(&config.camera.source.to_string()),
+        config.camera.width,
+        config.camera.height,
+        config.camera.fps
     ))?;
     output.line(match config.alarm.mode {
         AlarmMode::Soft => "alarm: soft, lamps and buzzer",

@@ -66,7 +66,10 @@ impl From<CameraError> for Failure {
 impl From<GpioError> for Failure {
     fn from(error: GpioError) -> Self {
         match error {
-            GpioError::NothingWired => Failure::Configuration(error.into()),
+            // Only another configuration mends these.
+            GpioError::NothingWired
+            | GpioError::NotThisBoard { .. }
+            | GpioError::SameLine { .. } => Failure::Configuration(error.into()),
             _ => Failure::Work(error.into()),
         }
     }

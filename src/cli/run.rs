@@ -8,9 +8,9 @@ use signal_hook::consts::SIGHUP;
 use super::{Common, Failure};
 use crate::config::Config;
 use crate::gpio;
-use crate::pipeline::{Daemon, Health, Shutdown};
+use crate::pipeline::{Daemon, Health, PipelineError, Shutdown};
 use crate::report::Event;
-use crate::service::Service;
+use crate::service::{LinesInUse, Service};
 use crate::vision::Vision;
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
@@ -20,13 +20,20 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     signal_hook::flag::register(SIGHUP, Arc::clone(&hang_up))
         .context("signals cannot be watched")?;
     let mut service = Service::from_environment();
+    let lines = LinesInUse::from_environment();
     let mut config = common.load()?.config;
     let mut daemon = Daemon::open(&config)?;
+    // The configuration before a reload, until the new one has shown a frame.
+    let mut before: Option<Config> = None;
     loop {
+        lines.set(&config.gpio);
         let mut renewed = None;
-        let totals = daemon.run(&shutdown, log_event, |health: &Health| {
+        let mut frames = 0;
+        let ended = daemon.run(&shutdown, log_event, |health: &Health| {
+            frames = health.frames;
             if health.ending {
-                if renewed.is_none() {
+                // It may go on with another configuration, or with the one before.
+                if renewed.is_none() && (before.is_none() || frames > 0) {
                     service.tell(health);
                 }
                 return ControlFlow::Break(());
@@ -41,7 +48,19 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
             }
             service.tell(health);
             ControlFlow::Continue(())
-        })?;
+        });
+        let totals = match (ended, before.take()) {
+            (Ok(totals), _) => totals,
+            // What a camera gives shows only with its first frame.
+            (Err(PipelineError::Camera(error)), Some(old)) if frames == 0 => {
+                log::error!("{error}; the old configuration is in force again");
+                service.reloading();
+                config = old;
+                daemon = Daemon::open(&config)?;
+                continue;
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
         let Some((new, vision)) = renewed.filter(|_| !shutdown.is_triggered()) else {
             log::info!("ended after {totals}");
             return Ok(());
@@ -49,7 +68,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
         log::info!("starting again with the new configuration, after {totals}");
         daemon = match Daemon::with_vision(&new, vision) {
             Ok(daemon) => {
-                config = new;
+                before = Some(std::mem::replace(&mut config, new));
                 daemon
             }
             Err(error) => {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
 
-use super::Config;
 use super::keys::{KEYS, Key};
+use super::{Config, without_passwords};
 
 /// Read when no file is named on the command line and it exists.
 pub const DEFAULT_PATH: &str = "/etc/maskgate/maskgate.toml";
@@ -17,7 +18,10 @@ const PREFIX: &str = "MASKGATE";
 /// Why a configuration is not taken. Nothing was opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("{path}: the configuration cannot be read: {cause}", path = .path.display())]
+    #[error(
+        "{path}: the configuration cannot be read: {cause}{}", hint(.cause),
+        path = .path.display()
+    )]
     Read { path: PathBuf, cause: std::io::Error },
     #[error("{path}: not valid TOML: {cause}", path = .path.display())]
     Syntax { path: PathBuf, cause: String },
@@ -28,6 +32,17 @@ pub enum ConfigError {
     /// The table of keys and the types disagree: a mistake in the program, held off by a test.
     #[error("the configuration does not fit together: {0}")]
     Types(#[from] config::ConfigError),
+}
+
+/// The package gives the file to the service's group: it may hold a camera's password.
+fn hint(cause: &std::io::Error) -> &'static str {
+    match cause.kind() {
+        ErrorKind::PermissionDenied => {
+            "; run this as root, join the group that owns it (maskgate), or name another file with \
+             --config"
+        }
+        _ => "",
+    }
 }
 
 /// One thing wrong: where, which key, what is allowed.
@@ -80,19 +95,16 @@ impl Loaded {
 ///
 /// `path` must exist; without one, [`DEFAULT_PATH`] is read where it exists.
 pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
-    let file = match path {
-        Some(path) => Some(path.to_path_buf()),
-        None => Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()),
+    let file = path.unwrap_or(Path::new(DEFAULT_PATH)).to_path_buf();
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => Some(text),
+        // Only what is not there is passed over, not what may not be read.
+        Err(cause) if path.is_none() && cause.kind() == ErrorKind::NotFound => None,
+        Err(cause) => return Err(ConfigError::Read { path: file, cause }),
     };
-    let text = match &file {
-        Some(path) => Some(
-            std::fs::read_to_string(path)
-                .map_err(|cause| ConfigError::Read { path: path.clone(), cause })?,
-        ),
-        None => None,
-    };
-    let text = file.as_deref().zip(text.as_deref());
-    let config = from_layers(text, Environment::with_prefix(PREFIX).separator("__"))?;
+    let layer = text.as_deref().map(|text| (file.as_path(), text));
+    let config = from_layers(layer, Environment::with_prefix(PREFIX).separator("__"))?;
+    let file = Some(file).filter(|_| text.is_some());
     Ok(Loaded { config, file })
 }
 
@@ -125,12 +137,14 @@ fn from_layers(
     layers.finish()
 }
 
-/// The parser's own words, with line and column, without the crate's preface.
+/// The parser's own words, with line and column, without the crate's preface. They show the line,
+/// which may be that of a camera with its password.
 fn syntax(error: config::ConfigError) -> String {
-    match error {
-        config::ConfigError::FileParse { cause, .. } => cause.to_string().trim_end().to_owned(),
+    let words = match error {
+        config::ConfigError::FileParse { cause, .. } => cause.to_string(),
         other => other.to_string(),
-    }
+    };
+    without_passwords(words.trim_end())
 }
 
 /// The environment variable that sets `key`.
@@ -210,7 +224,7 @@ fn not_allowed(key: &Key, value: &Value) -> String {
 /// The value as it would be written in TOML.
 fn shown(value: &Value) -> String {
     match &value.kind {
-        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::String(text) => without_passwords(&format!("{text:?}")),
         ValueKind::Table(_) => "a section".into(),
         ValueKind::Array(_) => "a list".into(),
         other => other.to_string(),

@@ -7,6 +7,7 @@ mod gpio;
 mod keys;
 mod lines;
 mod load;
+mod passwords;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub use camera::{Camera, FrameFormat, PowerLine, Region, Setting};
 pub use gpio::{Backend, Gpio};
 pub use lines::{Drive, InputLine, LineRef, OutputLine, Pattern, Pull, Shape};
 pub use load::{ConfigError, DEFAULT_PATH, Loaded, Problem, from_text, load};
+pub use passwords::without_passwords;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use crate::config::{Backend, Drive, Gpio};
 
 use super::GpioError;
 use super::list::Chip;
-use super::wiring::is_early_pi;
+use super::wiring::{self, is_early_pi};
 
 /// What the choice depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,10 @@ pub fn choose(settings: &Gpio, facts: &Facts, chips: &[Chip]) -> Result<Choice, 
     if chips.is_empty() {
         return Err(GpioError::NoChip { board: facts.board().into() });
     }
-    let pi_chip = chips.iter().any(|chip| is_early_pi(&chip.label));
+    // A line that is not found is told when it is opened.
+    let found = wiring::find_all(wiring::uses(settings), chips);
+    let pi_chip = chips.iter().any(|chip| is_early_pi(&chip.label))
+        && found.iter().flatten().all(|(_, site)| is_early_pi(&site.label));
     let choice = |backend, why| Ok(Choice { backend, why });
     match settings.backend {
         Backend::Rppal if facts.is_early_pi() => choice(Backend::Rppal, "configured"),
@@ -84,7 +87,7 @@ pub fn choose(settings: &Gpio, facts: &Facts, chips: &[Chip]) -> Result<Choice, 
             let special = settings.outputs().iter().any(|(_, line)| line.drive != Drive::PushPull);
             if facts.is_early_pi() {
                 let why = match (pi_chip, special, facts.registers) {
-                    (false, _, _) => "its pins are on a chip that rppal does not know",
+                    (false, _, _) => "a line is on a chip that rppal does not know",
                     (_, true, _) => "an output is not push-pull, which rppal cannot drive",
                     (_, _, false) => "/dev/gpiomem, which rppal needs, cannot be opened",
                     _ => return choice(Backend::Rppal, "its registers are known and open to us"),
@@ -134,6 +137,15 @@ mod tests {
         let zero = board("Raspberry Pi Zero 2 W", &["brcm,bcm2837"], true);
         let chips = [chip("gpiochip0", "pinctrl-bcm2835", 54, "GPIO")];
         assert_eq!(choose(&auto, &zero, &chips).unwrap().backend, Backend::Rppal);
+    }
+
+    #[test]
+    fn a_pi_with_a_line_on_another_chip_gets_cdev() {
+        let expander = chip("gpiochip2", "mcp23017", 16, "X");
+        let two = Gpio { amber: "gpiochip2:3".parse().unwrap(), ..wants(Backend::Auto) };
+        let got = choose(&two, &a_pi4(true), &[pi4(), expander]).unwrap();
+        assert_eq!(got.backend, Backend::Cdev);
+        assert!(got.why.contains("does not know"), "{}", got.why);
     }
 
     #[test]

@@ -48,13 +48,14 @@ impl Board {
         self.inputs = Input::ALL.map(|_| Debounce::new(self.settle));
     }
 
-    /// Switches a line where it differs; a line that failed is tried again with the next call.
-    pub fn set(&mut self, role: Role, on: bool, at: Duration) -> Result<(), GpioError> {
+    /// Switches a line where it differs, and tells whether it did; a line that failed is tried
+    /// again with the next call.
+    pub fn set(&mut self, role: Role, on: bool, at: Duration) -> Result<bool, GpioError> {
         self.last = at;
         if self.lines.get(role) == on {
-            return Ok(());
+            return Ok(false);
         }
-        self.lines.set(role, on, at)
+        self.lines.set(role, on, at).map(|()| true)
     }
 
     /// How the line was set last.
@@ -144,7 +145,7 @@ mod tests {
         fn set(&mut self, role: Role, on: bool, at: Duration) -> Result<(), GpioError> {
             if role == Role::Red {
                 let source = io::Error::other("no such line");
-                return Err(GpioError::Set { role, on, source });
+                return Err(GpioError::Set { role, line: "GPIO17".into(), on, source });
             }
             self.0.set(role, on, at)
         }
@@ -172,7 +173,11 @@ mod tests {
         board.set(Role::Green, true, AT).expect("green works");
         board.set(Role::Door, true, AT).expect("the door works");
         let error = board.safe(AT).expect_err("red is broken");
-        assert_eq!(error.to_string(), "gpio line red: cannot switch it off: no such line");
+        let told = error.to_string();
+        assert!(
+            told.starts_with("gpio.red: GPIO17 cannot be switched off: no such line"),
+            "{told}"
+        );
         assert!(Role::ALL.into_iter().all(|role| !board.get(role)));
     }
 }

@@ -6,10 +6,16 @@ use super::{Input, Role};
 /// Why a line could not be opened, switched or read. `key` is the key of `[gpio]` it belongs to.
 #[derive(Debug, thiserror::Error)]
 pub enum GpioError {
-    #[error("gpio line {role}: cannot switch it {}: {source}", if *.on { "on" } else { "off" })]
-    Set { role: Role, on: bool, source: io::Error },
-    #[error("gpio line {input}: cannot read it: {source}")]
-    Read { input: Input, source: io::Error },
+    #[error(
+        "gpio.{role}: {line} cannot be switched {}: {source}; see that its chip is there \
+         (`maskgate devices`)", if *.on { "on" } else { "off" }
+    )]
+    Set { role: Role, line: String, on: bool, source: io::Error },
+    #[error(
+        "gpio.{input}: {line} cannot be read: {source}; see that its chip is there \
+         (`maskgate devices`)"
+    )]
+    Read { input: Input, line: String, source: io::Error },
     /// The configuration alone tells it.
     #[error(
         "[gpio] names no output line, so nothing would ever be switched; name at least one (red = \

@@ -150,14 +150,45 @@ pub fn probe(settings: &Gpio) -> Result<Vec<Result<String, GpioError>>, GpioErro
         let mut words =
             format!("opened gpio.{}: {site}, {} ({name})", wanted.key(), wanted.describe());
         if let (wired::Opened::Input(sensor), wiring::Use::Input(input, _)) = (&mut line, &wanted) {
-            let active =
-                sensor.read().map_err(|source| GpioError::Read { input: *input, source })?;
+            let active = sensor.read().map_err(|source| GpioError::Read {
+                input: *input,
+                line: site.to_string(),
+                source,
+            })?;
             words.push_str(if active { ", active now" } else { ", inactive now" });
         }
         held.push(line);
         Ok(words)
     });
     Ok(found.collect())
+}
+
+/// Makes every output inactive and gives it back, each by itself and the door first: a line that
+/// cannot be had must not keep the others as they are. Says of each what it is, or what is wrong.
+pub fn make_safe(settings: &Gpio) -> Result<Vec<Result<String, GpioError>>, GpioError> {
+    check(settings)?;
+    if settings.backend == Backend::Simulated {
+        return Ok(vec![Ok("simulated lines".into())]);
+    }
+    let Found { chips, mut driver, name } = find(settings)?;
+    Ok(make_each_safe(settings, &chips, driver.as_mut(), name))
+}
+
+fn make_each_safe(
+    settings: &Gpio,
+    chips: &[list::Chip],
+    driver: &mut dyn Driver,
+    name: &str,
+) -> Vec<Result<String, GpioError>> {
+    let mut outputs = wiring::uses(settings);
+    outputs.retain(|wanted| matches!(wanted, wiring::Use::Output(..)));
+    outputs.reverse();
+    let open = |found: Result<(wiring::Use, wiring::Site), GpioError>| {
+        let (wanted, site) = found?;
+        driver.open(&site, &wanted)?;
+        Ok(format!("{} {site} ({name})", wanted.key()))
+    };
+    wiring::find_all(outputs, chips).into_iter().map(open).collect()
 }
 
 /// What opens the lines of this machine.

@@ -32,6 +32,10 @@ pub struct Rppal(Gpio);
 impl Rppal {
     pub fn new() -> Result<Self, GpioError> {
         Gpio::new().map(Self).map_err(|error| match error {
+            // Root's way, tried where there is no /dev/gpiomem: no group opens it.
+            Error::PermissionDenied(path) if path == "/dev/mem" => {
+                GpioError::Registers { reason: "there is no /dev/gpiomem".into() }
+            }
             Error::PermissionDenied(path) => GpioError::Denied { path: path.into() },
             other => GpioError::Registers { reason: other.to_string() },
         })

@@ -35,7 +35,8 @@ pub struct Wired {
     outputs: [Option<Box<dyn Output>>; Role::ALL.len()],
     inputs: [Option<Box<dyn Sensor>>; Input::ALL.len()],
     levels: [bool; Role::ALL.len()],
-    sites: Vec<String>,
+    /// Key and place of each wired line.
+    sites: Vec<(&'static str, String)>,
 }
 
 impl Wired {
@@ -68,9 +69,14 @@ impl Wired {
                     });
                 }
             }
-            wired.sites.push(format!("{} {site}", wanted.key()));
+            wired.sites.push((wanted.key(), site.to_string()));
         }
         Ok(wired)
+    }
+
+    fn site(&self, key: &str) -> String {
+        let site = self.sites.iter().find(|(wired, _)| *wired == key);
+        site.map(|(_, site)| site.clone()).unwrap_or_default()
     }
 }
 
@@ -78,7 +84,9 @@ impl Lines for Wired {
     fn set(&mut self, role: Role, on: bool, _: Duration) -> Result<(), GpioError> {
         if let Some(output) = &mut self.outputs[role as usize] {
             // Written even where nothing changes: the safe state is asserted, not assumed.
-            output.write(on).map_err(|source| GpioError::Set { role, on, source })?;
+            if let Err(source) = output.write(on) {
+                return Err(GpioError::Set { role, line: self.site(role.name()), on, source });
+            }
         }
         self.levels[role as usize] = on;
         Ok(())
@@ -94,13 +102,18 @@ impl Lines for Wired {
 
     fn read(&mut self, input: Input) -> Result<bool, GpioError> {
         match &mut self.inputs[input as usize] {
-            Some(sensor) => sensor.read().map_err(|source| GpioError::Read { input, source }),
+            Some(sensor) => sensor.read().map_err(|source| GpioError::Read {
+                input,
+                line: self.site(input.name()),
+                source,
+            }),
             None => Ok(false),
         }
     }
 
     fn describe(&self) -> String {
-        format!("{}: {}", self.name, self.sites.join(", "))
+        let sites: Vec<_> = self.sites.iter().map(|(key, site)| format!("{key} {site}")).collect();
+        format!("{}: {}", self.name, sites.join(", "))
     }
 }
 
@@ -212,6 +225,20 @@ mod tests {
                 "4 given back",
             ]
         );
+    }
+
+    #[test]
+    fn made_safe_the_door_comes_first_and_a_line_in_use_keeps_no_other_from_it() {
+        let settings = Gpio { amber: "GPIO99".parse().unwrap(), ..settings() };
+        let mut paper = Paper { busy: Some(17), ..Paper::default() };
+        let told = crate::gpio::make_each_safe(&settings, &[pi4()], &mut paper, "paper");
+        let told: Vec<_> =
+            told.into_iter().map(|line| line.map_err(|error| error.to_string())).collect();
+        assert_eq!(told[0], Ok("door GPIO22 (gpiochip0:22) (paper)".into()));
+        assert!(told[1].as_ref().unwrap_err().starts_with("gpio.amber"), "{told:?}");
+        assert!(told[2].as_ref().unwrap_err().starts_with("gpio.red"), "{told:?}");
+        assert_eq!(told.len(), 3, "inputs are left alone");
+        assert_eq!(*paper.notes.lock().unwrap(), ["22 opened inactive", "22 given back"]);
     }
 
     #[test]

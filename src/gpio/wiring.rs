@@ -143,13 +143,17 @@ fn find(wanted: &Use, chips: &[Chip]) -> Result<Site, GpioError> {
         Some(LineRef::Name(name)) => named_line(key, name, &readable),
         None => Err(GpioError::NothingWired),
     };
-    // A chip that may not be opened may be the one that is meant.
-    found.map_err(|error| match chips.iter().find_map(|chip| chip.error.as_ref().zip(Some(chip))) {
-        Some((why, chip)) if why.denied => GpioError::Denied { path: chip.path.clone() },
-        Some((why, chip)) => {
-            GpioError::Chip { path: chip.path.clone(), reason: why.reason.clone() }
+    // A chip that may not be opened may be the one that is missed.
+    let closed = chips.iter().find_map(|chip| chip.error.as_ref().zip(Some(chip)));
+    found.map_err(|error| match (&error, closed) {
+        (GpioError::UnknownChip { .. } | GpioError::UnknownLine { .. }, Some((why, chip))) => {
+            let path = chip.path.clone();
+            match why.denied {
+                true => GpioError::Denied { path },
+                false => GpioError::Chip { path, reason: why.reason.clone() },
+            }
         }
-        None => error,
+        _ => error,
     })
 }
 
@@ -328,5 +332,13 @@ mod tests {
         let told = red("GPIO17", &[closed]).unwrap_err();
         assert!(told.starts_with("/dev/gpiochip0: permission denied"), "{told}");
         assert!(told.contains("group"), "{told}");
+    }
+
+    #[test]
+    fn a_chip_that_may_not_be_opened_does_not_hide_a_mistake_on_another() {
+        let error = Some(Unreadable { denied: true, reason: "permission denied".into() });
+        let closed = Chip { error, ..chip("gpiochip1", "other", 0, "") };
+        let told = red("gpiochip0:99", &[pi4(), closed]).unwrap_err();
+        assert!(told.starts_with("gpio.red: gpiochip0") && told.contains("no line 99"), "{told}");
     }
 }

@@ -12,7 +12,7 @@ use super::{PipelineError, Shutdown};
 /// Waits between attempts to open a lost camera.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// A source that lasted so long was well: its next loss is waited for from the shortest wait on.
+/// A source that gave frames for so long was well: its next loss is waited for from the shortest wait on.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// Opens the source; called again for each attempt after it was lost.
@@ -32,6 +32,8 @@ pub struct Capture {
     pub shutdown: Shutdown,
     pub faults: Faults,
     pub next_number: u64,
+    /// When the source that is open gave its first frame.
+    pub first_frame: Option<Duration>,
     pub lost: bool,
     /// The topic of what was said last of why there is no source: the same is not said again.
     pub said: String,
@@ -75,7 +77,7 @@ impl Capture {
         let mut wait = FIRST_WAIT;
         while !self.shutdown.is_triggered() {
             self.heart.beat();
-            let began = self.clock.now();
+            self.first_frame = None;
             let opened = match self.source.take() {
                 Some(source) => Ok(source),
                 None => {
@@ -94,7 +96,7 @@ impl Capture {
                 }
                 Err(error) => {
                     self.lose();
-                    if !self.lost_soon(began) {
+                    if self.was_well() {
                         (wait, self.said) = (FIRST_WAIT, String::new());
                     }
                     self.complain(&error);
@@ -107,8 +109,8 @@ impl Capture {
         }
     }
 
-    fn lost_soon(&self, began: Duration) -> bool {
-        self.clock.now().saturating_sub(began) < STEADY
+    fn was_well(&self) -> bool {
+        self.first_frame.is_some_and(|first| self.clock.now().saturating_sub(first) >= STEADY)
     }
 
     /// Says why there is no source, once for each reason.
@@ -138,6 +140,7 @@ impl Capture {
             if self.shutdown.is_triggered() {
                 return Ok(());
             }
+            self.first_frame.get_or_insert_with(|| self.clock.now());
             frame.captured_at += began;
             frame.number += first;
             self.next_number = frame.number + 1;
@@ -222,6 +225,7 @@ mod tests {
             shutdown: shutdown.clone(),
             faults: Faults::new(shutdown.clone()),
             next_number: 0,
+            first_frame: None,
             lost: false,
             said: String::new(),
             tally: CameraTally::default(),

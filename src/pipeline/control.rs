@@ -13,7 +13,7 @@ use crate::tracking::Counts;
 use super::hearts::{BEAT, Heart};
 use super::play::Play;
 use super::rest::{Asleep, Rest};
-use super::stage::{Clock, Seen};
+use super::stage::{Clock, Faults, Seen};
 use super::{Judge, Lamps, Shutdown, settings};
 
 /// How often inputs are looked at, where there are any: a press of a finger lasts ten times as
@@ -34,6 +34,7 @@ pub struct Control {
     pub tally: Tally,
     pub heart: Heart,
     pub asleep: Asleep,
+    pub faults: Faults,
 }
 
 /// What control counts, readable from outside.
@@ -96,7 +97,7 @@ impl Control {
                 Some(Seen::Lost(at)) => {
                     stale = true;
                     self.tell([Event::new(EventKind::CameraLost, None, at)]);
-                    self.tell(judge.safe(at));
+                    self.tell(judge.blind(at));
                 }
                 Some(Seen::Back(at)) => self.tell([Event::new(EventKind::CameraBack, None, at)]),
                 Some(Seen::End) => ended = true,
@@ -120,9 +121,11 @@ impl Control {
             if !stale && now.saturating_sub(last_seen) > STALE {
                 stale = true;
                 log::error!("nothing seen for {} s: lines are made safe", STALE.as_secs());
-                self.tell(judge.safe(now));
+                self.tell(judge.blind(now));
             }
-            self.lamps.follow(play.take(judge.outputs(), now), now);
+            if let Err(error) = self.lamps.follow(play.take(judge.outputs(), now), now) {
+                self.faults.fail(error.into());
+            }
         }
         let now = self.clock.now();
         self.lamps.safe(now);
@@ -181,13 +184,15 @@ mod tests {
         let (events, events_out) = crossbeam_channel::unbounded();
         let lines = Simulated::new();
         let record = lines.record();
+        let shutdown = Shutdown::default();
         let control = Control {
             config: Config::default(),
             lamps: Lamps::new(Board::new(Box::new(lines))),
             seen,
             events,
             clock: Clock::start(),
-            shutdown: Shutdown::default(),
+            faults: Faults::new(shutdown.clone()),
+            shutdown,
             tally: Tally::default(),
             heart: Heart::default(),
             asleep: Asleep::default(),
@@ -233,7 +238,7 @@ mod tests {
         assert_eq!(last(&record, Role::Red), Some(false));
         drop(control);
         let kinds: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
-        assert_eq!(kinds, ["verdict", "alarm_on", "camera_lost", "alarm_off"]);
+        assert_eq!(kinds, ["verdict", "alarm_on", "camera_lost", "person_left", "alarm_off"]);
     }
 
     /// Waits for an event of this name; others are passed over.

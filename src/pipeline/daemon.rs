@@ -165,6 +165,7 @@ impl Daemon {
             shutdown: shutdown.clone(),
             faults: faults.clone(),
             next_number: 0,
+            first_frame: None,
             lost: false,
             said: self.said,
             tally: camera_tally.clone(),
@@ -189,6 +190,7 @@ impl Daemon {
             tally: tally.clone(),
             heart: hearts.heart("control", STALL),
             asleep,
+            faults: faults.clone(),
         };
 
         let stages = Stages::new(&faults);

@@ -45,14 +45,24 @@ impl Judge {
         let mut events: Vec<Event> = update
             .changes
             .iter()
-            .map(|change| Event::of_change(change, number, self.now))
+            .map(|change| Event::of_change(change, Some(number), self.now))
             .collect();
         let decision = self.policy.step(self.now, &update.people);
         events.extend(self.decided(decision, Some(number)));
         Judged { update, events }
     }
 
-    /// Nothing is seen any more, or the box ends: everything safe at once.
+    /// Nothing is seen any more: everything safe at once, and nobody is there.
+    pub fn blind(&mut self, at: Duration) -> Vec<Event> {
+        self.now = self.now.max(at);
+        let left = self.tracker.clear();
+        let mut events: Vec<Event> =
+            left.iter().map(|change| Event::of_change(change, None, self.now)).collect();
+        events.extend(self.safe(at));
+        events
+    }
+
+    /// The box ends: everything safe at once.
     pub fn safe(&mut self, at: Duration) -> Vec<Event> {
         self.now = self.now.max(at);
         let decision = self.policy.safe(self.now);
@@ -86,5 +96,35 @@ impl Judge {
     /// Everybody so far.
     pub fn counts(&self) -> Counts {
         self.tracker.counts()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::AlarmMode;
+    use crate::report::EventKind;
+    use crate::tracking::scenarios::look;
+
+    #[test]
+    fn who_comes_while_nothing_is_seen_does_not_get_the_verdict_of_who_was_there() {
+        let mut config = Config::default();
+        config.alarm.mode = AlarmMode::Hard;
+        let mut judge = Judge::new(&config);
+        let kinds = |from: u64, masked: f32, judge: &mut Judge| -> Vec<EventKind> {
+            let frames = (from * 10..from * 10 + 30).map(|number| (number, number * 100));
+            let see = |(number, at)| {
+                let looks = [look(200.0, 200.0, 60.0, masked)];
+                judge.see(number, Duration::from_millis(at), &looks).events
+            };
+            frames.flat_map(see).map(|event| event.kind).collect()
+        };
+        assert!(kinds(0, 0.97, &mut judge).contains(&EventKind::DoorOpen));
+        let blind = judge.blind(Duration::from_secs(3)).into_iter().map(|event| event.kind);
+        assert_eq!(blind.collect::<Vec<_>>(), [EventKind::PersonLeft, EventKind::DoorClose]);
+        let after = kinds(4, 0.03, &mut judge);
+        assert!(after.contains(&EventKind::AlarmOn), "{after:?}");
+        assert!(!after.contains(&EventKind::DoorOpen), "{after:?}");
+        assert_eq!(judge.counts().people, 2);
     }
 }

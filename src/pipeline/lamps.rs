@@ -3,11 +3,16 @@ use std::time::Duration;
 use crate::alarm::Outputs;
 use crate::gpio::{Board, GpioError, Input, Role};
 
+/// An output that fails for so long is not waited for any more: what is opened anew may work, as
+/// where an adapter was unplugged for a moment.
+const DEAD: Duration = Duration::from_secs(5);
+
 /// Switches the lines as the policy wants them and reads the inputs. A line that fails is told
 /// once, tried again each time, and told once more when it works.
 pub struct Lamps {
     board: Board,
-    failing: Vec<&'static str>,
+    /// Lines that fail, and since when.
+    failing: Vec<(&'static str, Duration)>,
 }
 
 impl Lamps {
@@ -16,7 +21,10 @@ impl Lamps {
     }
 
     /// Brings every line to its level at `now`.
-    pub fn follow(&mut self, outputs: &Outputs, now: Duration) {
+    ///
+    /// # Errors
+    /// An output could not be switched for five seconds.
+    pub fn follow(&mut self, outputs: &Outputs, now: Duration) -> Result<(), GpioError> {
         let levels = outputs.levels(now);
         let wanted = [
             (Role::Red, levels.red),
@@ -25,10 +33,18 @@ impl Lamps {
             (Role::Buzzer, levels.buzzer),
             (Role::Door, levels.door),
         ];
+        let mut dead = Ok(());
         for (role, on) in wanted {
             let result = self.board.set(role, on, now);
-            self.told(role.name(), &result);
+            // A level that is as it was says nothing of whether it can be switched.
+            if !matches!(result, Ok(false)) {
+                self.told(role.name(), &result, now);
+            }
+            if result.is_err() && self.failing_for(role.name(), now) >= DEAD {
+                dead = dead.and(result.map(|_| ()));
+            }
         }
+        dead
     }
 
     /// Whether this input is wired.
@@ -42,7 +58,7 @@ impl Lamps {
         for input in Input::ALL {
             if self.board.has(input) {
                 let result = self.board.turned(input, now);
-                self.told(input.name(), &result);
+                self.told(input.name(), &result, now);
                 turned.extend(result.ok().flatten().map(|active| (input, active)));
             }
         }
@@ -51,7 +67,7 @@ impl Lamps {
 
     /// Whether something moves. A sensor that cannot be read keeps the box awake.
     pub fn motion(&self) -> bool {
-        self.board.is_active(Input::Motion) || self.failing.contains(&Input::Motion.name())
+        self.board.is_active(Input::Motion) || self.fails(Input::Motion.name())
     }
 
     /// Inputs that are active are told once more by the next [`Lamps::turned`].
@@ -66,16 +82,25 @@ impl Lamps {
         }
     }
 
-    fn told<T>(&mut self, line: &'static str, result: &Result<T, GpioError>) {
-        let known = self.failing.contains(&line);
+    fn fails(&self, line: &str) -> bool {
+        self.failing.iter().any(|(failing, _)| *failing == line)
+    }
+
+    fn failing_for(&self, line: &str, now: Duration) -> Duration {
+        let since = self.failing.iter().find(|(failing, _)| *failing == line);
+        since.map_or(Duration::ZERO, |(_, since)| now.saturating_sub(*since))
+    }
+
+    fn told<T>(&mut self, line: &'static str, result: &Result<T, GpioError>, now: Duration) {
+        let known = self.fails(line);
         match result {
             Err(error) if !known => {
                 log::error!("{error}; it is tried again");
-                self.failing.push(line);
+                self.failing.push((line, now));
             }
             Ok(_) if known => {
-                log::info!("gpio line {line} works again");
-                self.failing.retain(|other| *other != line);
+                log::info!("gpio.{line} works again");
+                self.failing.retain(|(other, _)| *other != line);
             }
             _ => {}
         }
@@ -87,6 +112,7 @@ mod tests {
     use std::io;
 
     use super::*;
+    use crate::alarm::{Pattern, Signal};
     use crate::gpio::{Lines, Simulated};
 
     /// Lines whose motion sensor is torn off.
@@ -107,7 +133,10 @@ mod tests {
 
         fn read(&mut self, input: Input) -> Result<bool, GpioError> {
             match input {
-                Input::Motion => Err(GpioError::Read { input, source: io::Error::other("torn") }),
+                Input::Motion => {
+                    let (line, source) = ("GPIO4".into(), io::Error::other("torn"));
+                    Err(GpioError::Read { input, line, source })
+                }
                 _ => Ok(true),
             }
         }
@@ -115,6 +144,48 @@ mod tests {
         fn describe(&self) -> String {
             "lines without their sensor".into()
         }
+    }
+
+    /// Lines whose chip is gone.
+    struct Gone;
+
+    impl Lines for Gone {
+        fn set(&mut self, role: Role, on: bool, _: Duration) -> Result<(), GpioError> {
+            let (line, source) = ("GPIO17".into(), io::Error::other("no such device"));
+            Err(GpioError::Set { role, line, on, source })
+        }
+
+        fn get(&self, _: Role) -> bool {
+            false
+        }
+
+        fn has(&self, _: Input) -> bool {
+            false
+        }
+
+        fn read(&mut self, _: Input) -> Result<bool, GpioError> {
+            Ok(false)
+        }
+
+        fn describe(&self) -> String {
+            "lines that are gone".into()
+        }
+    }
+
+    #[test]
+    fn an_output_that_fails_for_seconds_ends_the_run_and_one_that_is_not_wanted_does_not() {
+        let mut lamps = Lamps::new(Board::new(Box::new(Gone)));
+        let red = Signal { pattern: Pattern::Steady, since: Duration::ZERO };
+        let (quiet, alarm) = (Outputs::default(), Outputs { red, ..Outputs::default() });
+        let at = Duration::from_secs;
+        lamps.follow(&quiet, at(0)).unwrap();
+        lamps.follow(&alarm, at(1)).unwrap();
+        lamps.follow(&quiet, at(3)).unwrap();
+        assert!(lamps.fails("red"), "a level that was not written says nothing");
+        lamps.follow(&alarm, at(5)).unwrap();
+        lamps.follow(&quiet, at(7)).unwrap();
+        let error = lamps.follow(&alarm, at(8)).unwrap_err().to_string();
+        assert!(error.starts_with("gpio.red: GPIO17 cannot be switched on"), "{error}");
     }
 
     #[test]

@@ -71,12 +71,13 @@ impl Event {
         Self { kind, frame, at, track: None, verdict: None }
     }
 
-    pub fn of_change(change: &Change, frame: u64, at: Duration) -> Self {
+    /// `frame` is `None` where people left because nothing is seen any more.
+    pub fn of_change(change: &Change, frame: Option<u64>, at: Duration) -> Self {
         let (kind, track, verdict) = match *change {
             Change::Verdict { track, verdict } => (EventKind::Verdict, track, Some(verdict)),
             Change::Left { track, verdict } => (EventKind::PersonLeft, track, verdict),
         };
-        Self { track: Some(track), verdict, ..Self::new(kind, Some(frame), at) }
+        Self { track: Some(track), verdict, ..Self::new(kind, frame, at) }
     }
 
     /// `frame` is `None` where the notice follows from a lost camera, a hand or a shutdown.

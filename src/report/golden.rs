@@ -43,12 +43,12 @@ fn events_as_json_leave_out_what_does_not_apply() {
     let bare = verdict(Label::WithoutMask);
     let told = Change::Verdict { track, verdict: bare };
     assert_eq!(
-        json(&Event::of_change(&told, 12, AT)),
+        json(&Event::of_change(&told, Some(12), AT)),
         r#"{"type":"event","event":"verdict","frame":12,"t":0.48,"track":3,"label":"without_mask","confidence":0.97}"#
     );
     let left = Change::Left { track, verdict: None };
     assert_eq!(
-        json(&Event::of_change(&left, 40, Duration::from_micros(1_333_333))),
+        json(&Event::of_change(&left, Some(40), Duration::from_micros(1_333_333))),
         r#"{"type":"event","event":"person_left","frame":40,"t":1.333,"track":3}"#
     );
     let on = Notice::AlarmOn { track, verdict: bare };
@@ -104,7 +104,7 @@ fn what_a_hand_did_and_whether_vision_sleeps_are_events_without_a_frame() {
 #[test]
 fn events_as_text_are_lines_for_people() {
     let track = TrackId(3);
-    let line = |change: Change| Event::of_change(&change, 12, AT).to_string();
+    let line = |change: Change| Event::of_change(&change, Some(12), AT).to_string();
     let told = |label| line(Change::Verdict { track, verdict: verdict(label) });
     assert_eq!(told(Label::WithoutMask), "0.48 s  person 3: no mask (97 %)");
     assert_eq!(told(Label::WithMask), "0.48 s  person 3: mask worn (97 %)");

@@ -1,9 +1,13 @@
 //! What systemd is told of the daemon: ready, how it goes, and that it still lives.
-//! Owns the protocol (sd_notify(3)) and when the watchdog is fed.
+//! Owns the protocol (sd_notify(3)), when the watchdog is fed, and what the service leaves for the
+//! command that makes its lines safe.
 //! Never: deciding whether a stage lives; the pipeline says that.
+
+mod in_use;
 
 use std::time::Duration;
 
+pub use in_use::LinesInUse;
 use sd_notify::NotifyState;
 
 use crate::pipeline::Health;

@@ -8,7 +8,7 @@ mod motion;
 mod person;
 mod quality;
 #[cfg(test)]
-mod scenarios;
+pub(crate) mod scenarios;
 mod settings;
 mod tracker;
 

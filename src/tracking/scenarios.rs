@@ -12,7 +12,7 @@ pub(super) fn default_settings() -> Settings {
 
 /// A crisp frontal face about the centre (`x`, `y`), `width` pixels wide; `masked` is the
 /// probability of a mask, the rest is bare.
-pub(super) fn look(x: f32, y: f32, width: f32, masked: f32) -> Look {
+pub(crate) fn look(x: f32, y: f32, width: f32, masked: f32) -> Look {
     let (half_width, half_height) = (width / 2.0, width * 0.62);
     let point = |dx: f32, dy: f32| Point { x: x + dx * half_width, y: y + dy * half_height };
     let face = Face {

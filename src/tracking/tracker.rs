@@ -132,6 +132,20 @@ impl Tracker {
         Update { people: self.people(), changes }
     }
 
+    /// Nothing is seen any more: everybody leaves, with their last verdict. Whoever is seen next is
+    /// somebody new, for a verdict must not pass from one who was there to one who came meanwhile.
+    pub fn clear(&mut self) -> Vec<Change> {
+        let people = self.tracks.drain(..).filter_map(|track| Some((track.id?, track.belief)));
+        let gone = &mut self.gone;
+        people
+            .map(|(track, belief)| {
+                let verdict = belief.verdict();
+                gone.add(verdict);
+                Change::Left { track, verdict }
+            })
+            .collect()
+    }
+
     /// Everybody so far: those who left with their last verdict, those present with their
     /// present one.
     pub fn counts(&self) -> Counts {

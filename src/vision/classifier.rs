@@ -95,6 +95,13 @@ impl Classifier {
         crop::to_input(crop, &mut self.input);
         let outputs = self.plan.run(&self.input)?;
         let values = outputs.first().map_or(&[][..], |output| &output.values);
+        // A vote that is no number would stay in a person's verdict for good.
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(VisionError::Inference {
+                model: self.origin.name.clone(),
+                reason: format!("its outputs are {values:?}, no probabilities"),
+            });
+        }
         let of = |label: Label| {
             self.labels.iter().zip(values).find(|(l, _)| **l == label).map_or(0.0, |(_, v)| *v)
         };
