@@ -40,6 +40,21 @@ fn an_annotated_clip_has_the_same_frames() {
 }
 
 #[test]
+fn an_annotated_clip_is_as_fast_as_its_original() {
+    let folder = tempdir().unwrap();
+    let mut bytes = clip(3);
+    // A comment in the first picture names the rate.
+    bytes.splice(2..2, *b"\xff\xfe\0\x08fps=25");
+    let path = write(folder.path(), "room.mjpg", bytes);
+    let out = folder.path().join("annotated.mjpg");
+    run(&["video", text(&path), "--out", text(&out)]);
+    for path in [path, out] {
+        let result = run(&["video", text(&path), "--json"]);
+        assert_eq!(result.json()[1]["t"], 0.04, "{}", path.display());
+    }
+}
+
+#[test]
 fn the_clip_itself_is_never_written_over() {
     let folder = tempdir().unwrap();
     let path = write(folder.path(), "room.mjpg", clip(3));

@@ -142,6 +142,13 @@ fn no_input_is_ever_written_over() {
     run(&["image", text(&path), "--out", text(folder.path())])
         .refused(2, &["--out", "written over"]);
     // A link in the target folder that leads back to the input.
+    // Nor through a link.
+    let links = folder.path().join("links");
+    fs::create_dir(&links).unwrap();
+    std::os::unix::fs::symlink(&path, links.join("good.jpg")).unwrap();
+    run(&["image", text(&links), "--out", text(folder.path())])
+        .refused(2, &["--out", "written over"]);
+
     let out = folder.path().join("out");
     fs::create_dir(&out).unwrap();
     std::os::unix::fs::symlink(&path, out.join("good.jpg")).unwrap();

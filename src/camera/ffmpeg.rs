@@ -97,7 +97,10 @@ impl Video {
                 Ok(())
             }
             Ok(_) if !said.is_empty() => Err(self.failed(said)),
-            Ok(status) => Err(self.failed(format!("it gave no picture and ended with {status}"))),
+            Ok(status) => Err(self.failed(match self.number {
+                0 => format!("it gave no picture and ended with {status}"),
+                number => format!("it ended with {status} after {number} pictures"),
+            })),
             Err(error) => Err(self.failed(error.to_string())),
         }
     }

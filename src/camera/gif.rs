@@ -19,6 +19,9 @@ const SHORTEST_DELAY: Duration = Duration::from_millis(20);
 
 pub(super) struct Gif {
     path: PathBuf,
+    /// Read at the start, for its delay; none once it was given.
+    first: Option<ImageResult<image::Frame>>,
+    rate: Option<f32>,
     /// Decoded one ahead, in a thread of its own: the decoder may not move between threads.
     frames: Receiver<ImageResult<image::Frame>>,
     decoding: Option<JoinHandle<()>>,
@@ -32,7 +35,9 @@ impl Gif {
     pub(super) fn open(path: &Path) -> Result<Self, CameraError> {
         let read = |source| CameraError::Read { path: path.to_path_buf(), source };
         let reader = BufReader::new(File::open(path).map_err(read)?);
-        let decoder = GifDecoder::new(reader).map_err(|error| damaged(path, &error))?;
+        let mut decoder = GifDecoder::new(reader).map_err(|error| damaged(path, &error))?;
+        // A frame may claim to be larger than the canvas, whose size is judged below.
+        decoder.set_limits(still::limits()).map_err(|error| damaged(path, &error))?;
         let (width, height) = decoder.dimensions();
         // Canvas, frame, one waiting and the one given, each of four bytes a pixel.
         let bytes = u64::from(width) * u64::from(height) * 16;
@@ -42,8 +47,12 @@ impl Gif {
             // Ends too when nobody takes frames any more.
             let _ = decoder.into_frames().try_for_each(|frame| sender.send(frame));
         });
+        let first = frames.recv().ok();
+        let shown = first.as_ref().and_then(|frame| frame.as_ref().ok()).map(delay);
         Ok(Self {
             path: path.to_path_buf(),
+            first,
+            rate: shown.map(|shown| shown.as_secs_f32().recip()),
             frames,
             decoding: Some(decoding),
             number: 0,
@@ -71,7 +80,7 @@ impl Source for Gif {
         if self.ended {
             return Ok(None);
         }
-        let frame = match self.frames.recv() {
+        let frame = match self.first.take().map_or_else(|| self.frames.recv(), Ok) {
             Ok(Ok(frame)) => frame,
             Err(_) => {
                 self.ended = true;
@@ -89,9 +98,8 @@ impl Source for Gif {
             }
         };
         let (number, captured_at) = (self.number, self.next_at);
-        let delay = Duration::from(frame.delay());
         self.number += 1;
-        self.next_at += if delay < SHORTEST_DELAY { DEFAULT_DELAY } else { delay };
+        self.next_at += delay(&frame);
         let buffer = frame.into_buffer();
         let (width, height) = buffer.dimensions();
         let pixels = rgb::to_rgb(buffer.into_raw(), rgb::Samples { channels: 4, bytes: 1 });
@@ -106,13 +114,20 @@ impl Source for Gif {
         format!("file {}, an animated GIF", self.path.display())
     }
 
+    /// As the first picture's delay has it; they may differ.
     fn rate(&self) -> Option<f32> {
-        None
+        self.rate
     }
 
     fn broken(&self) -> u64 {
         self.broken
     }
+}
+
+/// How long a frame is shown.
+fn delay(frame: &image::Frame) -> Duration {
+    let delay = Duration::from(frame.delay());
+    if delay < SHORTEST_DELAY { DEFAULT_DELAY } else { delay }
 }
 
 fn damaged(path: &Path, error: &image::ImageError) -> CameraError {
@@ -159,6 +174,27 @@ mod tests {
             [(0, 0, blue(0)), (1, 40, blue(10)), (2, 240, blue(20)), (3, 340, blue(30))]
         );
         assert!(gif.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn its_rate_is_that_of_the_first_delay() {
+        assert_eq!(open(&animation(&[40, 200])).rate(), Some(25.0));
+        assert_eq!(open(&animation(&[0])).rate(), Some(10.0));
+    }
+
+    /// A canvas of 16x16 and one frame that says it is 65535x65535, in less than 100 bytes.
+    fn bomb() -> Vec<u8> {
+        let mut bytes = b"GIF89a\x10\0\x10\0\x80\0\0\0\0\0\xff\xff\xff".to_vec();
+        bytes.extend(b"\x2c\0\0\0\0\xff\xff\xff\xff\0\x02\x02\x44\x01\0\x3b");
+        bytes
+    }
+
+    #[test]
+    fn a_frame_far_larger_than_its_canvas_costs_the_file_and_no_memory() {
+        let error = open(&bomb()).next().unwrap_err().to_string();
+        assert!(error.contains("a.gif") && error.contains("imit"), "{error}");
+        let error = still::decode_bytes("a.gif", &bomb()).unwrap_err().to_string();
+        assert!(error.contains("a.gif") && error.contains("imit"), "{error}");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod still;
 mod testing;
 mod turned;
 mod v4l2;
+mod webp;
 mod y4m;
 
 use std::path::Path;

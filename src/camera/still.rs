@@ -8,7 +8,7 @@ use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::Web
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageFormat, ImageResult, Limits};
 
-use super::{CameraError, jpeg, rgb};
+use super::{CameraError, jpeg, rgb, webp};
 use crate::picture::Picture;
 
 /// Memory that decoding one picture may take, judged from its header before any of it is taken.
@@ -77,8 +77,18 @@ fn decode(name: &str, mut reader: impl BufRead + Seek) -> Result<Picture, Camera
     match format(name, &mut reader)? {
         ImageFormat::Jpeg => jpeg::decode_still(name, &read_jpeg(name, reader)?),
         ImageFormat::Png => finish(name, PngDecoder::with_limits(reader, limits()), 0),
-        ImageFormat::Gif => finish(name, GifDecoder::new(reader), 1),
-        ImageFormat::WebP => finish(name, WebPDecoder::new(reader), 4),
+        ImageFormat::Gif => {
+            // A frame may claim to be larger than the canvas, whose size is judged.
+            let limited = GifDecoder::new(reader).and_then(|mut decoder| {
+                decoder.set_limits(limits())?;
+                Ok(decoder)
+            });
+            finish(name, limited, 1)
+        }
+        ImageFormat::WebP => {
+            webp::is_whole(name, &mut reader)?;
+            finish(name, WebPDecoder::new(reader), 4)
+        }
         _ => finish(name, BmpDecoder::new(reader), 0),
     }
 }
@@ -114,7 +124,7 @@ fn read_jpeg(name: &str, reader: impl Read) -> Result<Vec<u8>, CameraError> {
     Ok(bytes)
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODE_BYTES);
     limits
@@ -193,7 +203,7 @@ fn damaged(name: &str, error: image::ImageError) -> CameraError {
     CameraError::Damaged { name: name.into(), reason: error.to_string() }
 }
 
-fn read_error(name: &str, source: std::io::Error) -> CameraError {
+pub(super) fn read_error(name: &str, source: std::io::Error) -> CameraError {
     CameraError::Read { path: name.into(), source }
 }
 

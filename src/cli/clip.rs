@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, anyhow};
+use image::{ImageError, ImageResult};
 
 use super::Failure;
 use super::output::encode_jpeg;
@@ -16,7 +17,8 @@ pub(super) struct ClipWriter {
 }
 
 enum To {
-    MotionJpeg(BufWriter<File>),
+    /// With the rate until the first picture has it.
+    MotionJpeg(BufWriter<File>, Option<f32>),
     Ffmpeg(Child),
 }
 
@@ -35,7 +37,7 @@ impl ClipWriter {
             "mjpg" | "mjpeg" => {
                 let file = File::create(path)
                     .with_context(|| format!("--out {} cannot be written", path.display()))?;
-                To::MotionJpeg(BufWriter::new(file))
+                To::MotionJpeg(BufWriter::new(file), Some(rate))
             }
             _ => To::Ffmpeg(ffmpeg(path, rate)?),
         };
@@ -44,7 +46,10 @@ impl ClipWriter {
 
     pub fn write(&mut self, picture: &Picture) -> anyhow::Result<()> {
         let written = match &mut self.to {
-            To::MotionJpeg(file) => encode_jpeg(picture, file),
+            To::MotionJpeg(file, rate) => match rate.take() {
+                Some(rate) => encode_first(picture, rate, file),
+                None => encode_jpeg(picture, file),
+            },
             To::Ffmpeg(child) => match &mut child.stdin {
                 Some(stdin) => encode_jpeg(picture, stdin),
                 None => Ok(()),
@@ -57,7 +62,7 @@ impl ClipWriter {
     pub fn finish(self) -> anyhow::Result<()> {
         let failed = || format!("--out {} cannot be written", self.path.display());
         match self.to {
-            To::MotionJpeg(mut file) => file.flush().with_context(failed),
+            To::MotionJpeg(mut file, _) => file.flush().with_context(failed),
             To::Ffmpeg(mut child) => {
                 drop(child.stdin.take());
                 let status = child.wait().with_context(failed)?;
@@ -69,6 +74,18 @@ impl ClipWriter {
             }
         }
     }
+}
+
+/// The first picture of motion JPEG, with the comment that names the rate.
+fn encode_first(picture: &Picture, rate: f32, file: &mut impl Write) -> ImageResult<()> {
+    let mut jpeg = Vec::new();
+    encode_jpeg(picture, &mut jpeg)?;
+    let comment = format!("maskgate fps={rate}");
+    // A few letters, and two bytes for the length itself.
+    let length = comment.len() as u16 + 2;
+    let (start, rest) = jpeg.split_at(2);
+    let parts = [start, &[0xff, 0xfe], &length.to_be_bytes(), comment.as_bytes(), rest];
+    parts.into_iter().try_for_each(|part| file.write_all(part)).map_err(ImageError::IoError)
 }
 
 /// Pictures in through a pipe as motion JPEG, the file's ending says what comes out. Sides become

@@ -33,10 +33,13 @@ impl Gallery {
                 Some(parent) if !parent.as_os_str().is_empty() => parent,
                 _ => Path::new("."),
             };
-            if checked == Some(parent) {
+            // What a link points to may lie there as well.
+            let links = original.is_symlink()
+                && original.canonicalize().is_ok_and(|real| real.parent() == Some(&target));
+            if checked == Some(parent) && !links {
                 continue;
             }
-            if parent.canonicalize().is_ok_and(|parent| parent == target) {
+            if links || parent.canonicalize().is_ok_and(|parent| parent == target) {
                 return Err(Failure::Configuration(anyhow!(
                     "--out {}: {} comes from there and would be written over; name another folder",
                     folder.display(),

@@ -65,8 +65,10 @@ impl<R: Read> Frames<R> {
             return Ok(None);
         }
         let is_video = |head: &[u8]| head == y4m::MAGIC;
-        // A JPEG picture, or the boundary that HTTP sets before each.
-        let is_jpeg = |head: &[u8]| head.starts_with(&[0xff, 0xd8]) || head.starts_with(b"--");
+        // A JPEG picture, or the boundary that HTTP sets before each, often after an empty line.
+        let is_jpeg = |head: &[u8]| {
+            head.starts_with(&[0xff, 0xd8]) || head.trim_ascii_start().starts_with(b"--")
+        };
         let format = PixelFormat::wanted(camera.format);
         let start = head.escape_ascii().to_string();
         let mut input = Cursor::new(head.clone()).chain(reader);
@@ -76,8 +78,9 @@ impl<R: Read> Frames<R> {
             }
             None if is_jpeg(&head) => Ok(Frames::Jpeg(Splitter::new(input))),
             None => Err(format!(
-                "it begins with \"{start}\", which is neither motion JPEG nor YUV4MPEG2; for raw \
-                 frames name their [camera] format, width and height"
+                "it begins with \"{start}\", which is neither motion JPEG nor YUV4MPEG2; set \
+                 [camera] format = \"mjpg\" if pictures follow, or for raw frames name their \
+                 [camera] format, width and height"
             )),
             Some(PixelFormat::Mjpg) => Ok(Frames::Jpeg(Splitter::new(input))),
             Some(format) if is_video(&head) || head.starts_with(&[0xff, 0xd8, 0xff]) => {
@@ -184,6 +187,7 @@ mod tests {
         assert_eq!(sizes(&two, FrameFormat::Auto), [(16, 8), (16, 8)]);
         let part = [b"--frame\r\nContent-Type: image/jpeg\r\n\r\n", &two[..]].concat();
         assert_eq!(sizes(&part, FrameFormat::Auto), [(16, 8), (16, 8)]);
+        assert_eq!(sizes(&[b"\r\n", &part[..]].concat(), FrameFormat::Auto), [(16, 8), (16, 8)]);
         let video = b"YUV4MPEG2 W2 H2 F15:1\nFRAME\nabcdefFRAME\nabcdef";
         assert_eq!(sizes(video, FrameFormat::Auto), [(2, 2), (2, 2)]);
         let described = begin(video, FrameFormat::Auto).unwrap().describe();
@@ -204,7 +208,7 @@ mod tests {
     fn what_is_no_video_is_shown_with_what_to_do() {
         let said = begin(b"Segmentation fault", FrameFormat::Auto).err().unwrap();
         assert!(said.starts_with("it begins with \"Segmentati\""), "{said}");
-        assert!(said.contains("name their [camera] format"));
+        assert!(said.contains("name their [camera] format"), "{said}");
         let said = begin(&jpeg(16, 8, 0), FrameFormat::Nv12).err().unwrap();
         assert!(said.contains("set [camera] format = \"auto\""), "{said}");
         assert!(Frames::begin(&b""[..], &camera(FrameFormat::Auto)).unwrap().is_none());
