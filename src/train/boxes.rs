@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
+use super::pictures;
 use crate::picture::{Label, Point, Rect};
 
 /// Column names of the five landmarks, in the order of `Face::landmarks`.
@@ -129,7 +130,7 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
         };
         let entry = images.entry(name.to_owned()).or_insert_with(|| {
             let path = folder.join(name);
-            match image::image_dimensions(&path) {
+            match pictures::size(&path) {
                 Ok((width, height)) => Some(AnnotatedImage { path, width, height, faces: vec![] }),
                 Err(error) => {
                     skip(format!("{}: {error}", path.display()));

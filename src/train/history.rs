@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::fit;
 use super::plot::{Chart, Line};
 
 /// One row for each judgement, kept beside the checkpoint, so that a training that was taken up
@@ -27,7 +28,7 @@ impl History {
     /// The history beside `checkpoint`, as far as the training is `done`; what a killed training
     /// wrote after its last checkpoint is dropped.
     pub fn open(checkpoint: &Path, done: usize) -> Self {
-        let path = checkpoint.with_extension("history.jsonl");
+        let path = fit::beside(checkpoint, "history.jsonl");
         let text = fs::read_to_string(&path).unwrap_or_default();
         let rows = text.lines().filter_map(|line| serde_json::from_str(line).ok());
         Self { path, rows: rows.filter(|row: &Row| row.at <= done).collect() }

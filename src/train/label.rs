@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::boxes::{self, AnnotatedImage, Annotation};
+use super::pictures;
 use crate::config;
 use crate::picture::{Face, Picture, Point};
 use crate::vision::model::ModelFile;
@@ -75,17 +76,13 @@ pub fn run(args: &Args) -> Result<()> {
     let mut csv = boxes::header(&["score"])?;
     let (mut faces, mut ignored, mut failed) = (0, 0, 0);
     for (index, image) in images.iter().enumerate() {
-        let picture = match image::open(&image.path) {
-            Ok(picture) => picture.into_rgb8(),
+        let picture = match pictures::open(&image.path) {
+            Ok(picture) => picture,
             Err(error) => {
-                log::warn!("skipped {}: {error}", image.path.display());
+                log::warn!("skipped {error}");
                 failed += 1;
                 continue;
             }
-        };
-        let (width, height) = picture.dimensions();
-        let Some(picture) = Picture::from_pixels(width, height, picture.into_raw()) else {
-            continue;
         };
         let seen = look(&mut views, &picture)?;
         let mut rows = rows(image, &seen, args);
@@ -98,7 +95,8 @@ pub fn run(args: &Args) -> Result<()> {
         }
         faces += rows.iter().filter(|(a, _)| !a.ignore).count();
         ignored += rows.iter().filter(|(a, _)| a.ignore).count();
-        let name = image.path.file_name().unwrap_or_default().to_string_lossy();
+        // As it was named, folders within the folder included.
+        let name = image.path.strip_prefix(&args.images).unwrap_or(&image.path).to_string_lossy();
         write_rows(&mut csv, &name, &rows)?;
         if index % 200 == 199 {
             log::info!(
@@ -148,7 +146,7 @@ pub(super) fn pictures_in(folder: &Path) -> Result<Vec<AnnotatedImage>> {
     let mut images = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        match image::image_dimensions(&path) {
+        match pictures::size(&path) {
             Ok((width, height)) => {
                 images.push(AnnotatedImage { path, width, height, faces: vec![] })
             }

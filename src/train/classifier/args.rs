@@ -10,6 +10,7 @@ use super::{ClassifierError, faces};
 use crate::picture::Label;
 use crate::train::augment::Geometry;
 use crate::train::data::{Crops, Drawing, Origin, Teacher, Views};
+use crate::train::digest::Digest;
 use crate::train::fit::{Fit, Keep, Loss, OptimiserKind, Schedule, balanced};
 use crate::train::layers::Layout;
 use crate::train::network::{Freeze, HeadKind, Kind, NetworkConfig};
@@ -173,8 +174,14 @@ impl Args {
     }
 
     /// What is drawn on faces to learn from.
-    fn drawing(&self) -> Drawing {
-        Drawing { masks: self.drawn, worn: self.worn, beards: self.beards, scarves: self.scarves }
+    fn drawing(&self, classes: &[Label]) -> Drawing {
+        Drawing {
+            masks: self.drawn,
+            never_wrong: !classes.contains(&Label::IncorrectMask),
+            worn: self.worn,
+            beards: self.beards,
+            scarves: self.scarves,
+        }
     }
 
     fn width(&self) -> f64 {
@@ -213,13 +220,13 @@ impl Args {
             freeze: self.freeze,
             average: self.average,
             loss: Loss { smoothing: self.label_smoothing, weights, teacher: self.teacher_share },
-            classes,
             views: Views {
                 side: self.input,
                 geometry: Geometry::default(),
                 cover: 0.2,
-                drawing: self.drawing(),
+                drawing: self.drawing(&classes),
             },
+            classes,
             teacher,
             free_epochs: self.epochs.div_ceil(2),
             keep: self.keep.unwrap_or(if ends_at_its_best { Keep::Last } else { Keep::Best }),
@@ -300,7 +307,15 @@ impl Args {
     }
 
     /// Everything that shapes the result, for the checkpoint and the card.
-    pub fn settings(&self, fit: &Fit, config: &NetworkConfig, crops: &Crops) -> serde_json::Value {
+    ///
+    /// # Errors
+    /// A file named in the options cannot be read any more.
+    pub fn settings(
+        &self,
+        fit: &Fit,
+        config: &NetworkConfig,
+        crops: &Crops,
+    ) -> Result<serde_json::Value, ClassifierError> {
         let data: Vec<String> = self
             .data
             .data
@@ -371,7 +386,25 @@ impl Args {
             settings["teacher"] = teacher.name().into();
             settings["teacher_share"] = decimal(self.teacher_share).into();
         }
-        settings
+        settings["digest"] = self.digest(crops)?.into();
+        Ok(settings)
+    }
+
+    /// Of the faces with their labels and sides, and of the files that shape the result.
+    fn digest(&self, crops: &Crops) -> Result<String, ClassifierError> {
+        let mut digest = Digest::default();
+        for (side, cuts) in [&crops.train, &crops.validation].into_iter().enumerate() {
+            for cut in cuts {
+                digest.face(&cut.path, cut.bounds, &[side as u8, cut.label as u8]);
+            }
+        }
+        let files = [&self.weights, &self.teacher, &self.data.detector];
+        for path in files.into_iter().flatten() {
+            digest
+                .file(path)
+                .map_err(|source| ClassifierError::Unreadable { path: path.clone(), source })?;
+        }
+        Ok(digest.text())
     }
 }
 

@@ -43,6 +43,10 @@ pub enum ClassifierError {
     FrozenAtRandom { option: &'static str },
     #[error("{0:#}")]
     Pages(anyhow::Error),
+    #[error("{path}: cannot be read: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("--{option}: of {faces} faces to learn from {why}")]
+    Undrawn { option: &'static str, faces: usize, why: &'static str },
     #[error("{path}: cannot be written: {source}")]
     Unwritable { path: PathBuf, source: std::io::Error },
     #[error(

@@ -12,7 +12,7 @@ use super::watch::Watcher;
 use super::{Args, ClassifierError, faces, ship};
 use crate::picture::{Label, Probabilities};
 use crate::train::dashboard::Dashboard;
-use crate::train::data::{Crops, Cut, Loader, Sides, Teacher};
+use crate::train::data::{Crops, Cut, Drawing, Loader, Sides, Teacher, wearers};
 use crate::train::fit::{self, Checkpoint, Fit, Fitted, Saved};
 use crate::train::history::History;
 use crate::train::layers::Layout;
@@ -26,9 +26,32 @@ use crate::vision::model::ModelFile;
 /// Views on which statistics are measured that a published file lacks.
 const MEASURED: usize = 96;
 
+/// Refuses drawing where no face can be drawn on, and tells on how many it can be.
+fn check_drawing(drawing: &Drawing, crops: &Crops) -> Result<(), ClassifierError> {
+    let wanted =
+        [("drawn", drawing.masks), ("beards", drawing.beards), ("scarves", drawing.scarves)];
+    let Some((option, _)) = wanted.into_iter().find(|(_, share)| *share > 0.0) else {
+        return Ok(());
+    };
+    let (faces, usable) = (crops.train.len(), drawing.usable(&crops.train));
+    if usable == 0 {
+        let why = "none can be drawn on: it takes landmarks, of a CSV or of --detector with a model \
+                   that finds them";
+        return Err(ClassifierError::Undrawn { option, faces, why });
+    }
+    if drawing.worn > 0.0 && wearers(&crops.train, drawing).is_empty() {
+        let why = "none wears a mask that is known well enough to be worn by others: it takes \
+                   landmarks, and 40 px of width";
+        return Err(ClassifierError::Undrawn { option: "worn", faces, why });
+    }
+    eprintln!("{usable} of {faces} faces to learn from can be drawn on");
+    Ok(())
+}
+
 /// Trains, checks the written model against the trained one, writes it and its figures.
 pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     options.check()?;
+    let checkpoint = Checkpoint::new(&options.checkpoint)?;
     let device = Device::flex().autodiff();
     let read = |path| Published::read(path, options.network);
     let published = options.weights.as_deref().map(read).transpose()?;
@@ -70,8 +93,8 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
         });
     }
     let fit = options.fit(classes, counts, teacher);
-    let settings = options.settings(&fit, &config, &crops);
-    let checkpoint = Checkpoint::new(&options.checkpoint);
+    check_drawing(&fit.views.drawing, &crops)?;
+    let settings = options.settings(&fit, &config, &crops)?;
     let Crops { train, validation, .. } = crops;
     let train = Arc::new(train);
     if published.as_ref().is_some_and(|file| file.folded) {

@@ -1,13 +1,14 @@
 //! The faces cut out: wide ones to draw random views from, exact ones to judge on.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 
 use super::finder::Finder;
 use super::{DataError, Fingerprint, MIN_WIDTH, Placed, Sample, Side, Split, split};
 use crate::picture::{Label, Picture, Rect};
+use crate::train::pictures;
 use crate::vision::crop;
 
 /// Margin of the cached training crops, as a part of the box: room for the widest random view;
@@ -146,10 +147,10 @@ fn one_picture(
     cutting: &Cutting,
 ) -> Made {
     let mut made = Made { path, fingerprint: None, faces: vec![], skipped: vec![] };
-    let picture = match open(&made.path) {
+    let picture = match pictures::open(&made.path) {
         Ok(picture) => picture,
         Err(error) => {
-            made.skipped.push(format!("{}: {error}", made.path.display()));
+            made.skipped.push(error.to_string());
             return made;
         }
     };
@@ -176,12 +177,4 @@ fn one_picture(
         made.faces.push((face, both));
     }
     made
-}
-
-/// Decodes a picture by what is in the file, not by its name.
-pub fn open(path: &Path) -> Result<Picture, image::ImageError> {
-    let decoded = image::ImageReader::open(path)?.with_guessed_format()?.decode()?.into_rgb8();
-    let (width, height) = decoded.dimensions();
-    // The decoder's buffer always has this length.
-    Ok(Picture::from_pixels(width, height, decoded.into_raw()).unwrap_or(Picture::new(0, 0)))
 }

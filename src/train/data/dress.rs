@@ -17,6 +17,8 @@ const TRIES: usize = 4;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Drawing {
     pub masks: f32,
+    /// Whether these are only such as make no incorrect_mask, where the network knows no such label.
+    pub never_wrong: bool,
     /// Of these masks, how many are of the cloth of a mask that somebody else wears.
     pub worn: f32,
     pub beards: f32,
@@ -74,7 +76,7 @@ impl Drawing {
             drawn = synthesise::grow(face, bounds, landmarks, random).or(drawn);
         }
         let masked = random.chance(self.masks).then(|| {
-            let style = Wardrobe::default().draw(random);
+            let style = self.wardrobe().draw(random);
             let worn = self.worn > 0.0 && random.chance(self.worn);
             let style = match worn.then(|| taken_off(wearers, random)).flatten() {
                 Some(swatch) => style.made_of(Arc::new(swatch)),
@@ -84,6 +86,19 @@ impl Drawing {
             synthesise::draw(face, bounds, landmarks, &style, random)
         });
         masked.flatten().or(drawn.map(|drawn| (drawn, Label::WithoutMask)))
+    }
+
+    fn wardrobe(&self) -> Wardrobe {
+        let mut wardrobe = Wardrobe::default();
+        if self.never_wrong {
+            wardrobe.wears.retain(|(wear, _)| wear.label() != Label::IncorrectMask);
+        }
+        wardrobe
+    }
+
+    /// How many of `crops` it may draw on.
+    pub fn usable(&self, crops: &[Cut]) -> usize {
+        crops.iter().filter(|cut| cut.placed.is_some() && self.draws_on(cut.label)).count()
     }
 
     /// A mask worn wrongly may lie where a scarf would.

@@ -16,8 +16,8 @@ pub(crate) mod tests;
 use std::path::PathBuf;
 
 pub use corrections::{Corrections, LEAVE_OUT};
-pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut, open};
-pub use dress::{Drawing, Placed};
+pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut};
+pub use dress::{Drawing, Placed, wearers};
 pub use finder::FOLDER_SHARE;
 pub use hash::Fingerprint;
 pub use loader::{Batch, Loader, Views};

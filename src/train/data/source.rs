@@ -1,5 +1,6 @@
 //! Where faces come from: a folder of class folders, or a CSV of boxes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -72,6 +73,7 @@ pub fn read(
 ) -> Result<(Vec<Sample>, Vec<String>), DataError> {
     let mut reading = Reading { samples: vec![], skipped: vec![], corrections };
     for (index, origin) in origins.iter().enumerate() {
+        let before = reading.samples.len();
         if origin.path.is_dir() {
             reading.folders(&origin.path, index)?;
         } else if origin.path.extension().is_some_and(|e| e == "csv") {
@@ -79,6 +81,7 @@ pub fn read(
         } else {
             return Err(DataError::NotASource { path: origin.path.clone() });
         }
+        reading.forget_what_is_nobody(before, &origin.path);
     }
     Ok((reading.samples, reading.skipped))
 }
@@ -112,7 +115,8 @@ impl Reading<'_> {
             files.sort();
             for path in files {
                 let Some(label) = self.label(&path, None, Some(label)) else { continue };
-                let (bounds, landmarks, person) = (None, None, None);
+                let (bounds, landmarks) = (None, None);
+                let person = person(&path, 2);
                 self.samples.push(Sample { path, bounds, landmarks, label, origin, person });
             }
         }
@@ -144,7 +148,7 @@ impl Reading<'_> {
                     landmarks: face.landmarks,
                     label,
                     origin: index,
-                    person: person(&image.path),
+                    person: person(&image.path, 1),
                 });
             }
         }
@@ -161,6 +165,27 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// A camera names its pictures like one person's. Whom more than a fifth of a source shows could
+    /// not be judged on either.
+    fn forget_what_is_nobody(&mut self, first: usize, origin: &Path) {
+        let samples = self.samples.get_mut(first..).unwrap_or_default();
+        let mut faces: BTreeMap<String, usize> = BTreeMap::new();
+        for person in samples.iter().filter_map(|sample| sample.person.clone()) {
+            *faces.entry(person).or_default() += 1;
+        }
+        faces.retain(|_, count| *count >= MANY && *count * 5 > samples.len());
+        for sample in samples {
+            sample.person.take_if(|person| faces.contains_key(person));
+        }
+        for (name, count) in faces {
+            let name = name.rsplit('/').next().unwrap_or_default();
+            self.skipped.push(format!(
+                "{}: {count} pictures are named {name}_…, so that is taken for no person's name",
+                origin.display()
+            ));
+        }
+    }
+
     fn label(&mut self, path: &Path, bounds: Option<Rect>, given: Option<Label>) -> Option<Label> {
         match &mut self.corrections {
             Some(corrections) => corrections.label(path, bounds, given),
@@ -169,9 +194,21 @@ impl Reading<'_> {
     }
 }
 
-/// `Some_Name_12.jpg` is picture 12 of Some_Name, as face collections name their files.
-fn person(path: &Path) -> Option<String> {
+/// Fewer pictures than these can well be of one person, whatever part of a source they are.
+const MANY: usize = 5;
+
+/// Words that programs put before numbers.
+const NOBODY: [&str; 9] =
+    ["img", "image", "dsc", "dscn", "pxl", "photo", "picture", "frame", "video"];
+
+/// `Some_Name_12.jpg` is picture 12 of Some_Name, as face collections name their files, in the folder
+/// so many levels up: a person may be in several class folders.
+fn person(path: &Path, levels: usize) -> Option<String> {
     let (name, number) = path.file_stem()?.to_str()?.rsplit_once('_')?;
     number.parse::<u32>().ok()?;
-    Some(format!("{}/{name}", path.parent()?.display()))
+    let last = name.rsplit(|c: char| !c.is_alphabetic()).next()?;
+    if NOBODY.contains(&last.to_ascii_lowercase().as_str()) {
+        return None;
+    }
+    Some(format!("{}/{name}", path.ancestors().nth(levels)?.display()))
 }

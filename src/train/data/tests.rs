@@ -192,6 +192,32 @@ fn boxes_and_folders_are_read_and_what_is_left_out_is_named() {
 }
 
 #[test]
+fn file_names_tell_people_and_not_cameras() {
+    let root = tempfile::tempdir().unwrap();
+    let put = |label: Label, name: &str| {
+        let folder = root.path().join(label.name());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), "").unwrap();
+    };
+    for name in ["0_0_ada_1.jpg", "0_0_ada_2.jpg", "IMG_0001.jpg", "door_frame_3.png"] {
+        put(Label::WithoutMask, name);
+    }
+    put(Label::WithMask, "0_0_ada_3.jpg");
+    (0..5).for_each(|number| put(Label::WithMask, &format!("lobby_{number}.jpg")));
+    (0..6).for_each(|number| put(Label::WithMask, &format!("{number}.jpg")));
+    let origin = Origin { path: root.path().into(), pictures: None, label: None };
+    let (samples, left_out) = read(&[origin], None).unwrap();
+    let people: Vec<_> = samples.iter().filter_map(|sample| sample.person.as_deref()).collect();
+    assert_eq!(people.len(), 3, "{people:?}");
+    assert!(people.iter().all(|person| *person == people[0] && person.ends_with("0_0_ada")));
+    // More than a fifth of the pictures could never be judged on together.
+    assert!(
+        left_out.iter().any(|line| line.contains("5 pictures are named lobby_")),
+        "{left_out:?}"
+    );
+}
+
+#[test]
 fn a_source_names_its_pictures_and_its_label() {
     let origin = |text: &str| text.parse::<Origin>().unwrap();
     let parts = |text| {
@@ -329,6 +355,24 @@ fn masks_drawn_while_training_are_other_ones_each_time_and_labels_follow() {
     }
     assert_eq!(drawn, labels(0.8, 0));
     assert_ne!(drawn, labels(0.8, 1));
+}
+
+#[test]
+fn no_mask_is_drawn_worn_wrongly_where_the_network_knows_no_such_label() {
+    let crops = bare_crops();
+    let wrong = |never_wrong| {
+        let drawing = Drawing { masks: 1.0, never_wrong, ..Drawing::default() };
+        let mut random = Random::new(4);
+        let dressed =
+            (0..60).filter_map(|at| drawing.dress(&crops[at % crops.len()], &[], &mut random));
+        let labels: Vec<Label> = dressed.map(|(_, label)| label).collect();
+        assert!(labels.contains(&Label::WithMask));
+        labels.contains(&Label::IncorrectMask)
+    };
+    assert!(wrong(false) && !wrong(true));
+    let none = Drawing::default();
+    let all = Drawing { beards: 0.1, ..none };
+    assert_eq!((none.usable(&crops), all.usable(&crops)), (0, crops.len()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::fit::{self, Fit, Start, Told};
 use super::judge::{self, Judgement};
 use super::network::Channels;
 use super::{pages, scene};
+use crate::train::digest::Digest;
 use crate::train::history::History;
 use crate::train::random::hash_of;
 use crate::train::{label, synthesise};
@@ -61,8 +62,8 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Judge and set down the training every so many steps
-    #[arg(long, default_value_t = 1000)]
-    check: usize,
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    check: u64,
     /// Folder of the checkpoint; a training found there is taken up
     #[arg(long)]
     checkpoint: PathBuf,
@@ -127,11 +128,12 @@ pub fn run(args: &Args) -> Result<()> {
     if args.only_landmarks {
         settings["only_landmarks"] = true.into();
     }
+    settings["digest"] = digest(&training, args)?.into();
     let fit = Fit {
         steps: args.steps,
         rate: args.rate,
         seed: args.seed,
-        check: args.check,
+        check: args.check as usize,
         drawn: args.drawn,
         only_landmarks: args.only_landmarks,
         landmark_weight: args.landmark_weight as f32,
@@ -154,7 +156,7 @@ pub fn run(args: &Args) -> Result<()> {
                 let answer = found.judge(FALSE_PER_IMAGE);
                 println!("step {}: {answer}", told.step);
                 // Opened anew each time: what is on disk goes with the checkpoint taken up.
-                let mut history = History::open(&args.checkpoint, told.step - 1);
+                let mut history = History::open(&args.checkpoint, told.step.saturating_sub(1));
                 history.push(told.step, &figures(told, &answer))?;
                 if let Some(folder) = &args.report {
                     let name = args.out.display().to_string();
@@ -165,6 +167,23 @@ pub fn run(args: &Args) -> Result<()> {
             Ok(())
         },
     )
+}
+
+/// Of the faces and of the files at the start.
+fn digest(training: &[scene::Scenes], args: &Args) -> Result<String> {
+    let mut digest = Digest::default();
+    for (source, scene) in
+        training.iter().flat_map(|s| s.scenes.iter().map(move |scene| (s, scene)))
+    {
+        for face in &scene.faces {
+            digest.face(Path::new(&source.name), Some(face.bounds), &[u8::from(face.ignore)]);
+        }
+    }
+    let average = args.from.as_ref().map(|folder| folder.join("average.bpk"));
+    for path in args.start.iter().chain(&average) {
+        digest.file(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    }
+    Ok(digest.text())
 }
 
 /// What is drawn as curves.

@@ -71,6 +71,7 @@ pub fn run(
     settings: &serde_json::Value,
     mut judge: impl FnMut(&Told, &[u8]) -> Result<()>,
 ) -> Result<()> {
+    let store = Checkpoint::new(checkpoint)?;
     let device = Device::flex().autodiff();
     device.seed(fit.seed);
     let mut network = Network::new(&fit.channels, &device);
@@ -78,6 +79,7 @@ pub fn run(
         network = backbone::start_from(network, start.files, &device)?;
     }
     if let Some(folder) = start.from {
+        Checkpoint::new(folder)?.exists()?;
         let file = folder.join("average.bpk");
         network = ModuleRecord::load(&file)
             .and_then(|record| network.try_load_record(record))
@@ -95,8 +97,7 @@ pub fn run(
     let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).with_epsilon(1e-8).init();
     let mut average = parameters::take(&network);
     let mut done = 0;
-    let store = Checkpoint::new(checkpoint);
-    if checkpoint.join("progress.json").exists() {
+    if store.exists()? {
         let saved = store.load(network, optimiser, settings)?;
         average = parameters::take(&saved.average);
         (network, optimiser, done) = (saved.network, saved.optimiser, saved.epochs);

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::pose::{Pose, Turned};
 use crate::config;
-use crate::picture::{Face, Label, Picture, Point, Rect};
+use crate::picture::{Face, Label, Point, Rect};
 use crate::train::boxes::{AnnotatedImage, Annotation};
+use crate::train::pictures;
 use crate::vision::Detector;
 use crate::vision::model::ModelFile;
 
@@ -104,15 +105,14 @@ pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findin
     let mut pose = Pose::default();
     let mut read = 0;
     for image in images {
-        let Ok(decoded) = image::open(&image.path) else {
-            log::warn!("skipped {}: cannot be decoded", image.path.display());
-            continue;
+        let picture = match pictures::open(&image.path) {
+            Ok(picture) => picture,
+            Err(error) => {
+                log::warn!("skipped {error}");
+                continue;
+            }
         };
-        let decoded = decoded.into_rgb8();
-        let (width, height) = decoded.dimensions();
-        let Some(picture) = Picture::from_pixels(width, height, decoded.into_raw()) else {
-            continue;
-        };
+        let (width, height) = (picture.width(), picture.height());
         read += 1;
         let scale = 320.0 / width.max(height) as f32;
         let spot = |bounds| Spot { path: image.path.clone(), bounds };
@@ -239,13 +239,13 @@ fn best(detection: &Face, faces: &[Annotation], taken: &[bool]) -> Option<usize>
         .max_by(|&a, &b| overlap(a).total_cmp(&overlap(b)))
 }
 
-/// Not wrong: over an ignored region, a second box on a face too small to judge, or itself tiny.
+/// Not wrong: much of it lies on an ignored region or on a face too small to judge.
 fn excused(detection: &Face, faces: &[Annotation], scale: f32) -> bool {
     let area = detection.bounds.area();
     let over = |face: &Annotation| {
         let common = face.bounds.intersect(&detection.bounds).area();
         let unjudged = face.ignore || face.bounds.width() * scale < BANDS[0].1;
-        unjudged && common > 0.3 * area.min(face.bounds.area())
+        unjudged && common > 0.3 * area
     };
     faces.iter().any(over)
 }

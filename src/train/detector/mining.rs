@@ -55,8 +55,9 @@ fn look(network: &[u8], side: u32, source: &Scenes) -> Result<Vec<Lure>> {
 
 fn lures(detector: &mut Detector, side: u32, number: usize, scene: &Scene) -> Result<Vec<Lure>> {
     let (width, height) = (scene.picture.width() as f32, scene.picture.height() as f32);
-    // The detector's input is four by three.
-    let seen = (side as f32 / width).min(side as f32 * 0.75 / height);
+    // The detector's input is four by three, stood on end for a picture that stands.
+    let (long, short) = (width.max(height), width.min(height));
+    let seen = (side as f32 / long).min(side as f32 * 0.75 / short);
     let found = detector.detect(&scene.picture)?;
     let free = |bounds: &Rect| !on_a_face(bounds, &scene.faces);
     Ok(found

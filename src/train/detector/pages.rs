@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use super::judge::{Findings, Spot};
 use crate::picture::{Picture, Rect};
+use crate::train::pictures;
 use crate::train::plot::{Chart, Line};
 use crate::train::sheet::{self, Tile};
 use crate::vision::crop;
@@ -58,9 +59,7 @@ fn tiles(spots: &[(Spot, f32)], text: impl Fn(f32) -> String) -> Vec<Tile> {
 }
 
 fn piece(spot: &Spot) -> Option<Picture> {
-    let decoded = image::open(&spot.path).ok()?.into_rgb8();
-    let (width, height) = decoded.dimensions();
-    let picture = Picture::from_pixels(width, height, decoded.into_raw())?;
+    let picture = pictures::open(&spot.path).ok()?;
     let around: Rect = crop::region(&spot.bounds, AROUND);
     Some(crop::cut(&picture, &around, SIDE))
 }

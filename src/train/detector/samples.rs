@@ -2,7 +2,7 @@
 //! from them as from whole frames at a third of the cost.
 
 use super::clock;
-use super::scene::Scenes;
+use super::scene::{Scene, Scenes};
 use super::targets::{self, Cells, Target};
 use crate::picture::{Face, Picture, Point, Rect};
 use crate::train::augment;
@@ -45,6 +45,13 @@ const LARGEST_SCALE: f32 = 2.0;
 const SMALLEST: f32 = 7.0;
 /// So are faces of which less than this part is in the sample.
 const VISIBLE: f32 = 0.55;
+/// A sample of which less than this part is picture is filled up with one without faces. Small
+/// faces of tight pictures come to be so; their edge pixels repeated far out are no surroundings.
+const FILLED: f32 = 0.75;
+/// So often another picture is taken instead: one that has what surrounds a small face is better.
+const TRIES: usize = 2;
+/// Without pictures to fill up with, a sample reaches so many times beyond the longer side.
+const FURTHEST: f32 = 2.0;
 /// Part of the samples that is cut from pictures without faces.
 const EMPTY: f32 = 0.2;
 /// Part of those, where there are lures, that shows one.
@@ -114,6 +121,60 @@ fn moved(face: Target, across: f32, down: f32) -> Target {
     }
 }
 
+/// A square of one picture.
+struct View<'a> {
+    scene: &'a Scene,
+    region: Rect,
+}
+
+impl View<'_> {
+    /// Whether most of it lies in the picture.
+    fn held(&self) -> bool {
+        let (width, height) = (self.scene.picture.width(), self.scene.picture.height());
+        let whole = Rect { x1: 0.0, y1: 0.0, x2: width as f32, y2: height as f32 };
+        self.region.intersect(&whole).area() >= FILLED * self.region.area()
+    }
+}
+
+/// What a sample of `side` pixels is to show: a face `wanted` pixels large, a lure, or anything of
+/// a picture without faces. It shows `furthest` times the picture's longer side at most.
+fn choose<'a>(
+    from: &'a [Scenes],
+    from_empty: bool,
+    wanted: f32,
+    side: usize,
+    furthest: f32,
+    random: &mut Random,
+) -> View<'a> {
+    let source = pick(from, random);
+    let lured = if from_empty { LURED } else { LURED_BESIDE_FACES };
+    let lure = (!source.lures.is_empty() && random.chance(lured))
+        .then(|| source.lures[random.below(source.lures.len())]);
+    let number = lure.map_or_else(|| random.below(source.scenes.len()), |lure| lure.scene);
+    let scene = &source.scenes[number];
+    let side = side as f32;
+
+    let faces: Vec<&Target> = scene.faces.iter().filter(|face| !face.ignore).collect();
+    // What the sample is to show, and how large.
+    let shown = match (lure, faces.get(random.below(faces.len()))) {
+        (Some(lure), _) => Some((lure.bounds, lure.size * random.range(0.7, 1.4))),
+        (None, Some(face)) => Some((face.bounds, wanted)),
+        (None, None) => None,
+    };
+    let region = if let Some((bounds, wanted)) = shown {
+        let scale = (wanted / bounds.area().sqrt()).min(LARGEST_SCALE);
+        let longest = scene.picture.width().max(scene.picture.height()) as f32;
+        let reach = (side / scale).min(furthest * longest);
+        // It lies anywhere in the sample.
+        let (u, v) = (random.range(0.05, 0.95), random.range(0.05, 0.95));
+        let center = bounds.center();
+        square(center.x - u * reach, center.y - v * reach, reach)
+    } else {
+        anywhere(&scene.picture, side, random)
+    };
+    View { scene, region }
+}
+
 /// A square cut from one picture, and its faces.
 fn piece(
     sources: &[Scenes],
@@ -123,37 +184,20 @@ fn piece(
     random: &mut Random,
 ) -> (Picture, Vec<Target>) {
     let from_empty = !empty.is_empty() && random.chance(EMPTY);
-    let source = pick(if from_empty { empty } else { sources }, random);
-    let lured = if from_empty { LURED } else { LURED_BESIDE_FACES };
-    let lure = (!source.lures.is_empty() && random.chance(lured))
-        .then(|| source.lures[random.below(source.lures.len())]);
-    let number = lure.map_or_else(|| random.below(source.scenes.len()), |lure| lure.scene);
-    let scene = &source.scenes[number];
-    let (width, height) = (scene.picture.width() as f32, scene.picture.height() as f32);
-    let side = shape.side as f32;
-
-    let shown: Vec<&Target> = scene.faces.iter().filter(|face| !face.ignore).collect();
+    let from = if from_empty { empty } else { sources };
     let (low, high) = shape.faces;
-    // What the sample is to show, and how large.
-    let shown = match (lure, shown.get(random.below(shown.len()))) {
-        (Some(lure), _) => Some((lure.bounds, lure.size * random.range(0.7, 1.4))),
-        (None, Some(face)) => Some((face.bounds, random.range(low.ln(), high.ln()).exp())),
-        (None, None) => None,
-    };
-    let region = if let Some((bounds, wanted)) = shown {
-        let scale = (wanted / bounds.area().sqrt()).min(LARGEST_SCALE);
-        let reach = side / scale;
-        // It lies anywhere in the sample.
-        let (u, v) = (random.range(0.05, 0.95), random.range(0.05, 0.95));
-        let center = bounds.center();
-        square(center.x - u * reach, center.y - v * reach, reach)
-    } else {
-        let reach = width.max(height) * random.range(0.25, 1.0);
-        let reach = reach.max(side / LARGEST_SCALE);
-        let x = random.range(0.0, (width - reach).max(0.0));
-        square(x, random.range(0.0, (height - reach).max(0.0)), reach)
-    };
-    let mut picture = crop::cut(&scene.picture, &region, shape.side as u32);
+    let wanted = random.range(low.ln(), high.ln()).exp();
+    let furthest = if empty.is_empty() { FURTHEST } else { f32::INFINITY };
+    let mut view = choose(from, from_empty, wanted, shape.side, furthest, random);
+    for _ in 0..TRIES {
+        if from_empty || view.held() {
+            break;
+        }
+        view = choose(from, from_empty, wanted, shape.side, furthest, random);
+    }
+    let mut picture = filled(&view, shape.side, empty, random);
+    let View { scene, region } = view;
+    let side = shape.side as f32;
     let scale = side / region.width();
     let mut faces: Vec<Target> =
         scene.faces.iter().filter_map(|face| place(face, &region, scale, side)).collect();
@@ -173,6 +217,54 @@ fn piece(
         augment::photometric(&mut picture, random);
     }
     (picture, faces)
+}
+
+/// A square of this picture for a sample of `side` pixels.
+fn anywhere(picture: &Picture, side: f32, random: &mut Random) -> Rect {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let reach = width.max(height) * random.range(0.25, 1.0);
+    let reach = reach.max(side / LARGEST_SCALE);
+    let x = random.range(0.0, (width - reach).max(0.0));
+    square(x, random.range(0.0, (height - reach).max(0.0)), reach)
+}
+
+/// Cuts the view at `side` pixels. Where much of it lies beyond the picture, and there are `empty`
+/// ones, one of them is behind it.
+fn filled(view: &View<'_>, side: usize, empty: &[Scenes], random: &mut Random) -> Picture {
+    let View { scene: Scene { picture, .. }, region } = view;
+    if view.held() || empty.is_empty() {
+        return crop::cut(picture, region, side as u32);
+    }
+    let source = pick(empty, random);
+    let behind = &source.scenes[random.below(source.scenes.len())].picture;
+    let mut sample = crop::cut(behind, &anywhere(behind, side as f32, random), side as u32);
+
+    // Whole pixels of the sample that lie within the picture, and what of the picture they show.
+    let scale = side as f32 / region.width();
+    let span = |from: f32, end: f32| {
+        let first = ((0.0 - from) * scale).ceil().clamp(0.0, side as f32);
+        let last = ((end - from) * scale).floor().clamp(first, side as f32);
+        (first, last)
+    };
+    let (left, right) = span(region.x1, picture.width() as f32);
+    let (top, bottom) = span(region.y1, picture.height() as f32);
+    let mut shown = Picture::new((right - left) as u32, (bottom - top) as u32);
+    if shown.pixels().is_empty() {
+        return sample;
+    }
+    let part = Rect {
+        x1: region.x1 + left / scale,
+        y1: region.y1 + top / scale,
+        x2: region.x1 + right / scale,
+        y2: region.y1 + bottom / scale,
+    };
+    crop::resize(picture, &part, &mut shown);
+    let (left, wide) = (left as usize * 3, shown.width() as usize * 3);
+    let rows = sample.pixels_mut().chunks_exact_mut(side * 3).skip(top as usize);
+    for (row, part) in rows.zip(shown.pixels().chunks_exact(wide)) {
+        row[left..left + wide].copy_from_slice(part);
+    }
+    sample
 }
 
 /// Draws masks on this share of the bare faces that are large enough for one. Takes nothing from
@@ -247,7 +339,7 @@ fn mirror(target: &mut Target, side: f32) {
 mod tests {
     use super::*;
     use crate::train::clip::align::{FRONTAL, Similarity};
-    use crate::train::detector::scene::{Lure, Scene};
+    use crate::train::detector::scene::Lure;
 
     #[test]
     fn the_chosen_face_is_where_the_sample_says_it_is() {
@@ -300,6 +392,44 @@ mod tests {
             shown += usize::from(picture.pixels().iter().any(|&c| c > 100));
         }
         assert!((40..95).contains(&shown), "{shown} of 100");
+    }
+
+    #[test]
+    fn a_small_face_of_a_tight_picture_stands_in_another_picture_where_its_box_says() {
+        let of = |light: u8, width, height| {
+            let mut picture = Picture::new(width, height);
+            picture.pixels_mut().fill(light);
+            picture
+        };
+        let bounds = Rect { x1: 10.0, y1: 10.0, x2: 90.0, y2: 110.0 };
+        let face = Target { bounds, landmarks: None, ignore: false, bare: true };
+        let tight = Scene { picture: of(255, 100, 120), faces: vec![face] };
+        let room = Scene { picture: of(0, 640, 480), faces: Vec::new() };
+        let scenes = |scene| [Scenes { name: "drawn".into(), scenes: vec![scene], lures: vec![] }];
+        let (sources, empty) = (scenes(tight), scenes(room));
+        let region = square(-500.0, -300.0, 960.0);
+        let view = View { scene: &sources[0].scenes[0], region };
+        let sample = filled(&view, 192, &empty, &mut Random::new(3));
+        let face = place(&sources[0].scenes[0].faces[0], &region, 0.2, 192.0).unwrap();
+        assert_eq!(face.bounds, Rect { x1: 102.0, y1: 62.0, x2: 118.0, y2: 82.0 });
+        for (x, y, light) in
+            [(100, 60, 255), (119, 83, 255), (99, 60, 0), (120, 83, 0), (100, 84, 0), (0, 0, 0)]
+        {
+            assert_eq!(sample.get(x, y), Some([light; 3]), "at {x}, {y}");
+        }
+        let mut random = Random::new(11);
+        for empty in [&empty[..], &[]] {
+            for shape in SHAPES {
+                for _ in 0..20 {
+                    let (picture, faces) = super::sample(&sources, empty, shape, 0.0, &mut random);
+                    for face in faces.iter().filter(|face| !face.ignore) {
+                        let at = face.bounds.center();
+                        let light = picture.get(at.x as i64, at.y as i64).unwrap_or_default();
+                        assert!(light.iter().any(|&c| c > 40), "nothing at {at:?}, {shape:?}");
+                    }
+                }
+            }
+        }
     }
 
     /// A frontal face without features, 40 px between the eyes.

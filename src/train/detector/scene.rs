@@ -6,6 +6,7 @@ use anyhow::Result;
 use super::targets::Target;
 use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::boxes::{self, AnnotatedImage};
+use crate::train::pictures;
 use crate::vision::crop;
 
 /// Longer side pictures are kept at, in pixels: twice what the detector sees by default.
@@ -58,15 +59,14 @@ pub fn annotated(name: &str) -> Result<Vec<AnnotatedImage>> {
 }
 
 fn scene(image: &AnnotatedImage) -> Option<Scene> {
-    let decoded = match image::open(&image.path) {
-        Ok(decoded) => decoded.into_rgb8(),
+    let picture = match pictures::open(&image.path) {
+        Ok(picture) => picture,
         Err(error) => {
-            log::warn!("skipped {}: {error}", image.path.display());
+            log::warn!("skipped {error}");
             return None;
         }
     };
-    let (width, height) = decoded.dimensions();
-    let picture = Picture::from_pixels(width, height, decoded.into_raw())?;
+    let (width, height) = (picture.width(), picture.height());
     let scale = (LONGEST as f32 / width.max(height) as f32).min(1.0);
     let picture = if scale < 1.0 {
         let whole = Rect { x1: 0.0, y1: 0.0, x2: width as f32, y2: height as f32 };

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use super::FitError;
 
+const PROGRESS: &str = "progress.json";
+
 /// What was decided before the training and how far it came.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Progress {
@@ -57,9 +59,39 @@ impl<M: Clone> Saved<M> {
     }
 }
 
+/// What lies beside a checkpoint's folder: `ck` has `ck.old`.
+pub fn beside(folder: &Path, ending: &str) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    folder.with_file_name(name)
+}
+
 impl Checkpoint {
-    pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+    /// The checkpoint in `folder`, whether it is there yet or not.
+    ///
+    /// # Errors
+    /// The folder has no name of its own (`.`), or holds something else, which the checkpoint would
+    /// take the place of.
+    pub fn new(folder: &Path) -> Result<Self, FitError> {
+        let it = Self { folder: folder.to_owned() };
+        if folder.file_name().is_none() {
+            return Err(it.failed("name a folder of its own".into()));
+        }
+        let empty = fs::read_dir(folder).map_or(true, |mut files| files.next().is_none());
+        if !empty && !folder.join(PROGRESS).exists() {
+            return Err(it.failed("the folder holds something else; name a new one".into()));
+        }
+        Ok(it)
+    }
+
+    /// Whether there is one to take up.
+    ///
+    /// # Errors
+    /// One that a power cut left under its other name cannot be given its own.
+    pub fn exists(&self) -> Result<bool, FitError> {
+        self.recover()?;
+        Ok(self.folder.join(PROGRESS).exists())
     }
 
     /// Writes beside the old one and then takes its place, so that a power cut or a full disk
@@ -76,7 +108,7 @@ impl Checkpoint {
         best: Option<M>,
     ) -> Result<(), FitError> {
         self.recover()?;
-        let fresh = self.folder.with_extension("new");
+        let fresh = beside(&self.folder, "new");
         let written = self.write(&fresh, network, average, optimiser, progress, best);
         if written.is_err() {
             // Half a checkpoint is of no use, and its room may be what is lacking. What went wrong
@@ -110,7 +142,7 @@ impl Checkpoint {
         optimiser.save(fresh.join("optimiser.bpk")).map_err(record)?;
         let text =
             serde_json::to_string_pretty(progress).map_err(|e| self.failed(e.to_string()))?;
-        fs::write(fresh.join("progress.json"), text).map_err(io)?;
+        fs::write(fresh.join(PROGRESS), text).map_err(io)?;
         // On disk before it replaces anything: a full disk may be noticed only here.
         for file in fs::read_dir(fresh).map_err(io)? {
             fs::File::open(file.map_err(io)?.path()).and_then(|f| f.sync_all()).map_err(io)?;
@@ -119,7 +151,7 @@ impl Checkpoint {
     }
 
     fn replace(&self, fresh: &Path) -> Result<(), FitError> {
-        let old = self.folder.with_extension("old");
+        let old = beside(&self.folder, "old");
         let io = |error: std::io::Error| self.failed(error.to_string());
         if old.exists() {
             fs::remove_dir_all(&old).map_err(io)?;
@@ -139,7 +171,7 @@ impl Checkpoint {
 
     /// After a power cut between the two renames the last checkpoint has the name of the old one.
     fn recover(&self) -> Result<(), FitError> {
-        let old = self.folder.with_extension("old");
+        let old = beside(&self.folder, "old");
         if !self.folder.exists() && old.exists() {
             fs::rename(&old, &self.folder).map_err(|error| self.failed(error.to_string()))?;
         }
@@ -162,7 +194,7 @@ impl Checkpoint {
     ) -> Result<Saved<M>, FitError> {
         let failed = |reason: String| self.failed(reason);
         self.recover()?;
-        let text = fs::read_to_string(self.folder.join("progress.json"))
+        let text = fs::read_to_string(self.folder.join(PROGRESS))
             .map_err(|error| failed(format!("nothing to take up: {error}")))?;
         let progress: Progress =
             serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;

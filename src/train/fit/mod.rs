@@ -19,7 +19,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 
 pub use average::Average;
-pub use checkpoint::{Checkpoint, Mark, Progress, Saved};
+pub use checkpoint::{Checkpoint, Mark, Progress, Saved, beside};
 pub use judge::judge;
 pub use loss::{Loss, balanced};
 pub use optimiser::OptimiserKind;

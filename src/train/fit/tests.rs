@@ -131,7 +131,7 @@ impl Watch for Notes {
 /// Runs to the end of `fit`.
 fn run(fit: &Fit, from: Saved<Network>, count: usize, folder: &Path, notes: &mut Notes) -> Fitted {
     let device = Device::flex().autodiff();
-    let checkpoint = Checkpoint::new(folder);
+    let checkpoint = Checkpoint::new(folder).unwrap();
     fit.run(from, Arc::new(crops(count)), &device, &checkpoint, &json!(SETTINGS), notes).unwrap()
 }
 
@@ -165,7 +165,8 @@ fn a_checkpoint_brings_back_weights_average_and_epochs() {
     let fit = toy(2);
     let network = run(&fit, start(&fit, &device), 24, &path, &mut Notes::default()).network;
     let fresh = config().init(&device);
-    let saved = Checkpoint::new(&path).load(fresh, fit.optimiser(), &json!(SETTINGS)).unwrap();
+    let saved =
+        Checkpoint::new(&path).unwrap().load(fresh, fit.optimiser(), &json!(SETTINGS)).unwrap();
     assert_eq!(saved.epochs, 2);
     assert_eq!(parameters::take(&saved.average), parameters::take(&network));
     assert_ne!(parameters::take(&saved.network), parameters::take(&network));
@@ -187,7 +188,8 @@ fn ends_as_if_left_alone(fit: &Fit, cut: usize, validation: &[f64]) {
     let alone = run(fit, start(fit, &device), 24, &path, &mut notes);
 
     let fresh = config().init(&device);
-    let saved = Checkpoint::new(&left).load(fresh, fit.optimiser(), &json!(SETTINGS)).unwrap();
+    let saved =
+        Checkpoint::new(&left).unwrap().load(fresh, fit.optimiser(), &json!(SETTINGS)).unwrap();
     assert_eq!(saved.epochs, cut);
     let mut notes = Notes { validation: validation.to_vec(), ..Default::default() };
     let resumed = run(fit, saved, 24, &left, &mut notes);
@@ -267,7 +269,7 @@ fn the_best_epoch_is_kept_and_nothing_better_for_long_ends_the_training() {
     let mut two = Notes { copy: Some((2, path.clone(), folder.path().join("e"))), ..notes };
     let last = Fit { keep: Keep::Last, early_stop: None, ..fit };
     run(&last, start(&last, &device), 24, &path, &mut two);
-    let saved = Checkpoint::new(&folder.path().join("e"));
+    let saved = Checkpoint::new(&folder.path().join("e")).unwrap();
     let saved = saved.load(config().init(&device), last.optimiser(), &json!(SETTINGS)).unwrap();
     let (a, b) = (parameters::take(&fitted.network), parameters::take(&saved.average));
     for (name, tensor) in &a {
@@ -283,7 +285,7 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_one_before_whole() {
     let folder = tempfile::tempdir().unwrap();
     let fit = toy(1);
     let path = folder.path().join("c");
-    let checkpoint = Checkpoint::new(&path);
+    let checkpoint = Checkpoint::new(&path).unwrap();
     let network = start(&fit, &device).network;
     let save = |epochs| {
         let progress = super::Progress { settings: json!({}), epochs, best: None };
@@ -305,11 +307,26 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_one_before_whole() {
 }
 
 #[test]
+fn a_checkpoint_takes_the_place_of_nothing_but_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [Path::new("."), Path::new(".."), Path::new("/")] {
+        let error = Checkpoint::new(path).err().unwrap().to_string();
+        assert!(error.contains("folder of its own"), "{error}");
+    }
+    Checkpoint::new(&folder.path().join("new")).unwrap();
+    Checkpoint::new(folder.path()).unwrap();
+    std::fs::write(folder.path().join("thesis.txt"), "").unwrap();
+    let error = Checkpoint::new(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("something else"), "{error}");
+    assert_eq!(super::beside(Path::new("ck/w-0.35"), "old"), Path::new("ck/w-0.35.old"));
+}
+
+#[test]
 fn a_training_is_not_taken_up_with_other_settings() {
     let device = Device::flex().autodiff();
     let folder = tempfile::tempdir().unwrap();
     let fit = toy(1);
-    let checkpoint = Checkpoint::new(&folder.path().join("c"));
+    let checkpoint = Checkpoint::new(&folder.path().join("c")).unwrap();
     let progress =
         super::Progress { settings: json!({"rate": 0.001, "seed": 1}), epochs: 1, best: None };
     let network = start(&fit, &device).network;
@@ -328,7 +345,7 @@ fn settings_with_long_fractions_are_recognised_again() {
     let device = Device::flex().autodiff();
     let folder = tempfile::tempdir().unwrap();
     let fit = toy(1);
-    let checkpoint = Checkpoint::new(&folder.path().join("c"));
+    let checkpoint = Checkpoint::new(&folder.path().join("c")).unwrap();
     let settings = json!({"average": f64::from(0.998f32), "turn": f64::from(0.35f32)});
     let progress = super::Progress { settings: settings.clone(), epochs: 1, best: None };
     let network = start(&fit, &device).network;
@@ -377,7 +394,7 @@ fn too_few_crops_for_a_batch_are_refused() {
     let device = Device::flex().autodiff();
     let folder = tempfile::tempdir().unwrap();
     let fit = Fit { batch: 100, ..toy(1) };
-    let checkpoint = Checkpoint::new(&folder.path().join("c"));
+    let checkpoint = Checkpoint::new(&folder.path().join("c")).unwrap();
     let result = fit.run(
         start(&fit, &device),
         Arc::new(crops(24)),

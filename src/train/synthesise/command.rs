@@ -15,7 +15,7 @@ use super::find::{self, Finder, Source};
 use super::{Kind, NARROWEST, Swatch, Wardrobe, Wear, draw, grow, share, steps, wrap};
 use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::boxes::{self, Annotation};
-use crate::train::data;
+use crate::train::pictures;
 use crate::train::progress::Meter;
 use crate::train::random::Random;
 use crate::train::sheet::{self, Tile};
@@ -162,7 +162,7 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
         let path = bare.path.display();
         match made? {
             Made::Unreadable(reason) => {
-                log::warn!("skipped {path}: {reason}");
+                log::warn!("skipped {reason}");
                 summary.unreadable += 1;
             }
             Made::NoFace => {
@@ -283,7 +283,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn picture(&self, bare: &Source, finder: Option<&mut Finder>) -> Result<Made> {
-        let picture = match data::open(&bare.path) {
+        let picture = match pictures::open(&bare.path) {
             Ok(picture) => picture,
             Err(error) => return Ok(Made::Unreadable(error.to_string())),
         };

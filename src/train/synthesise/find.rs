@@ -12,7 +12,7 @@ use super::Swatch;
 use crate::config;
 use crate::picture::{Face, Label, Picture, Point, Rect};
 use crate::train::boxes::{self, AnnotatedImage, Annotation};
-use crate::train::data;
+use crate::train::pictures;
 use crate::vision::model::ModelFile;
 use crate::vision::{Detector, VisionError, crop};
 
@@ -82,10 +82,10 @@ pub fn swatches(names: &[String], model: &Path) -> Result<Vec<Arc<Swatch>>> {
         .map_init(
             || Finder::new(model),
             |finder, Source { path, marked }| {
-                let picture = match data::open(&path) {
+                let picture = match pictures::open(&path) {
                     Ok(picture) => picture,
                     Err(error) => {
-                        log::warn!("skipped {}: {error}", path.display());
+                        log::warn!("skipped {error}");
                         return Ok(vec![]);
                     }
                 };

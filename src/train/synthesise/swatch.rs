@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_composed_face_gives_the_blue_of_its_mask() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/masked_face.jpg");
-        let picture = crate::train::data::open(&path).unwrap();
+        let picture = crate::train::pictures::open(&path).unwrap();
         let config = crate::config::Detector::default();
         let mut detector = crate::vision::Detector::load(&config).unwrap();
         let face = detector.detect(&picture).unwrap()[0];
