@@ -31,6 +31,7 @@ impl Appliance {
         command
             .env("NOTIFY_SOCKET", it.folder.path().join("notify"))
             .env("WATCHDOG_USEC", "3000000")
+            .env("RUNTIME_DIRECTORY", it.folder.path())
             .env_remove("WATCHDOG_PID")
             .stderr(File::create(it.log_path()).unwrap());
         it.child = Some(command.spawn().unwrap());
@@ -180,6 +181,26 @@ fn a_source_whose_first_frame_is_of_no_use_after_sighup_gives_way_to_the_old_one
     let (code, _, log) = it.end();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("the old configuration is in force again"), "{log}");
+}
+
+#[test]
+fn lines_are_made_safe_as_the_daemon_had_them_though_the_file_is_wrong_by_now() {
+    let mut it = Appliance::start(DEMO);
+    it.hear("READY=1\n");
+    it.configure("[detector]\nthreshold = 7\n");
+    let safe = |from_service: bool| {
+        let mut command: Command = maskgate(&["safe", "--config", text(&it.config())]);
+        if from_service {
+            command.env("RUNTIME_DIRECTORY", it.folder.path());
+        }
+        let result: support::Result = command.output().unwrap().into();
+        (result.code, result.stderr)
+    };
+    let (code, log) = safe(true);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("safe: simulated lines"), "{log}");
+    let (code, log) = safe(false);
+    assert_eq!(code, Some(2), "{log}");
 }
 
 /// The log of a run that is refused, written to a stream that `JOURNAL_STREAM` calls `stream`.
