@@ -72,10 +72,6 @@ pub struct Args {
     /// How often a bare or masked face with known landmarks gets a scarf, a collar or a high neck, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub scarves: f32,
-    /// Share of the masked faces over whose mask the nose of a bare face is laid; they count as
-    /// incorrect_mask.
-    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
-    pub noses: f32,
     /// Epochs in all.
     #[arg(long, default_value_t = 20)]
     pub epochs: usize,
@@ -185,7 +181,6 @@ impl Args {
             worn: self.worn,
             beards: self.beards,
             scarves: self.scarves,
-            noses: self.noses,
         }
     }
 
@@ -386,9 +381,6 @@ impl Args {
         }
         if self.scarves > 0.0 {
             settings["scarves"] = decimal(self.scarves).into();
-        }
-        if self.noses > 0.0 {
-            settings["noses"] = decimal(self.noses).into();
         }
         if let Some(teacher) = &fit.teacher {
             settings["teacher"] = teacher.name().into();

@@ -12,7 +12,7 @@ use super::watch::Watcher;
 use super::{Args, ClassifierError, faces, ship};
 use crate::picture::{Label, Probabilities};
 use crate::train::dashboard::Dashboard;
-use crate::train::data::{Crops, Cut, Drawing, Lenders, Loader, Sides, Teacher};
+use crate::train::data::{Crops, Cut, Drawing, Loader, Sides, Teacher, wearers};
 use crate::train::fit::{self, Checkpoint, Fit, Fitted, Saved};
 use crate::train::history::History;
 use crate::train::layers::Layout;
@@ -28,12 +28,8 @@ const MEASURED: usize = 96;
 
 /// Refuses drawing where no face can be drawn on, and tells on how many it can be.
 fn check_drawing(drawing: &Drawing, crops: &Crops) -> Result<(), ClassifierError> {
-    let wanted = [
-        ("drawn", drawing.masks),
-        ("beards", drawing.beards),
-        ("scarves", drawing.scarves),
-        ("noses", drawing.noses),
-    ];
+    let wanted =
+        [("drawn", drawing.masks), ("beards", drawing.beards), ("scarves", drawing.scarves)];
     let Some((option, _)) = wanted.into_iter().find(|(_, share)| *share > 0.0) else {
         return Ok(());
     };
@@ -43,13 +39,7 @@ fn check_drawing(drawing: &Drawing, crops: &Crops) -> Result<(), ClassifierError
                    that finds them";
         return Err(ClassifierError::Undrawn { option, faces, why });
     }
-    let lenders = Lenders::among(&crops.train, drawing);
-    if drawing.noses > 0.0 && lenders.noses.is_empty() {
-        let why = "none has a bare nose that is known well enough to be laid on others: it takes \
-                   landmarks, and 48 px of width";
-        return Err(ClassifierError::Undrawn { option: "noses", faces, why });
-    }
-    if drawing.worn > 0.0 && lenders.masks.is_empty() {
+    if drawing.worn > 0.0 && wearers(&crops.train, drawing).is_empty() {
         let why = "none wears a mask that is known well enough to be worn by others: it takes \
                    landmarks, and 40 px of width";
         return Err(ClassifierError::Undrawn { option: "worn", faces, why });

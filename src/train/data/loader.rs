@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use super::crops::{CACHE_MARGIN, Cut};
-use super::dress::{Drawing, Lenders};
+use super::dress::{self, Drawing};
 use super::teacher::Teacher;
 use crate::picture::{Label, Picture, Probabilities};
 use crate::train::augment::{Geometry, cover_below, photometric, warp};
@@ -72,7 +72,7 @@ impl Loader {
             let random = Random::new(seed).stream(epoch as u64);
             let mut order: Vec<usize> = (0..crops.len()).collect();
             random.stream(u64::MAX).shuffle(&mut order);
-            let lenders = Lenders::among(&crops, &views.drawing);
+            let wearers = dress::wearers(&crops, &views.drawing);
             for indices in order.chunks_exact(batch.max(1)) {
                 let plane = (views.side * views.side * 3) as usize;
                 let mut made =
@@ -80,7 +80,7 @@ impl Loader {
                 for (index, planes) in indices.iter().zip(made.inputs.chunks_exact_mut(plane)) {
                     let mut stream = random.stream(*index as u64);
                     let cut = &crops[*index];
-                    let drawn = views.drawing.dress(cut, &lenders, &mut stream);
+                    let drawn = views.drawing.dress(cut, &wearers, &mut stream);
                     let (picture, label) =
                         drawn.as_ref().map_or((&cut.picture, cut.label), |(p, label)| (p, *label));
                     let view = views.draw(picture, &mut stream);

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 pub use corrections::{Corrections, LEAVE_OUT};
 pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut};
-pub use dress::{Drawing, Lenders, Placed};
+pub use dress::{Drawing, Placed, wearers};
 pub use finder::FOLDER_SHARE;
 pub use hash::Fingerprint;
 pub use loader::{Batch, Loader, Views};

@@ -13,7 +13,6 @@ mod focus;
 mod head;
 mod light;
 mod mesh;
-mod nose;
 mod scarf;
 mod steps;
 mod straps;
@@ -24,7 +23,6 @@ mod tests;
 
 pub use cloth::Wear;
 pub use command::{Args, run};
-pub use nose::Nose;
 pub use style::{Kind, Style, Wardrobe};
 pub use swatch::Swatch;
 
@@ -39,7 +37,6 @@ use focus::Focus;
 use head::{EAR, Head};
 use light::Light;
 use mesh::{Mesh, Region, Surface};
-use nose::Bared;
 use scarf::Scarf;
 
 /// Narrower faces, in pixels, are better left bare: the mask would be a smear.
@@ -51,8 +48,6 @@ const CHIN: f32 = 1.62;
 /// How much of the light is lost where a mask or a scarf touches the face, and where a beard does.
 const SHADOW: f32 = 0.34;
 const HAIR_SHADOW: f32 = 0.1;
-/// The nose of a face seen from the front looks wrong on a head turned further, in radians.
-const LEAST_TURNED: f32 = 0.5;
 /// Least area of a mask that must lie within the picture, in squared eye distances: half of what
 /// the smallest shows.
 const SHOWN: f32 = 0.25;
@@ -123,21 +118,6 @@ pub fn wrap(
     Some(wrapped)
 }
 
-/// The picture with `nose` out over the mask that the face in `bounds` wears; `None` as with [`draw`], and
-/// where the skin is too unlike. Such a mask is worn wrongly.
-pub fn bare(
-    picture: &Picture,
-    bounds: &Rect,
-    landmarks: &[Point; 5],
-    nose: &Nose,
-    random: &mut Random,
-) -> Option<Picture> {
-    let painted = Painted::nose(picture, bounds, landmarks, nose, random)?;
-    let mut bared = picture.clone();
-    painted.merge(&mut bared, random);
-    Some(bared)
-}
-
 /// A mask, a beard or a scarf in sharp focus, on its own, with what is needed to lay it on the picture.
 struct Painted {
     layer: Layer,
@@ -169,20 +149,6 @@ impl Painted {
         let read = read(picture, bounds, landmarks)?;
         let scarf = Scarf::draw(random);
         Self::laid(picture, read, &scarf, |p| scarf.in_space(p), SHADOW)
-    }
-
-    fn nose(
-        picture: &Picture,
-        bounds: &Rect,
-        landmarks: &[Point; 5],
-        nose: &Nose,
-        random: &mut Random,
-    ) -> Option<Self> {
-        let head = Head::fit(landmarks)
-            .filter(|head| belongs(head, landmarks, bounds) && head.turn() <= LEAST_TURNED)?;
-        let (light, focus) = (Light::above_mask(picture, &head), Focus::of(picture, &head));
-        let bared = Bared::draw(nose, &light, picture, &head, random)?;
-        Self::laid(picture, (head.clone(), light, focus), &bared, Bared::in_space, HAIR_SHADOW)
     }
 
     fn laid(

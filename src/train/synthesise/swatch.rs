@@ -73,11 +73,7 @@ fn taken(picture: &Picture, head: &Head, light: &Light, at: Point) -> Option<[f3
 }
 
 /// The bilinear mean of the four colours around a place; `None` where one of them is missing.
-pub(super) fn between(
-    x: f32,
-    y: f32,
-    colour: impl Fn(i64, i64) -> Option<[f32; 3]>,
-) -> Option<[f32; 3]> {
+fn between(x: f32, y: f32, colour: impl Fn(i64, i64) -> Option<[f32; 3]>) -> Option<[f32; 3]> {
     let (left, top) = (x.floor(), y.floor());
     let (right, below) = (x - left, y - top);
     let row = |y: i64| -> Option<[f32; 3]> {
