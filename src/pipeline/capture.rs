@@ -12,7 +12,8 @@ use super::{PipelineError, Shutdown};
 /// Waits between attempts to open a lost camera.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// A source that gave frames for so long was well: its next loss is waited for from the shortest wait on.
+/// A source that gave frames for so long was well: its next loss is waited for from the shortest
+/// wait on.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// Opens the source; called again for each attempt after it was lost.
