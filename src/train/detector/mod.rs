@@ -18,6 +18,7 @@ mod refit;
 mod samples;
 pub(crate) mod scene;
 mod targets;
+mod view;
 
 pub use args::{Args, Judging, evaluate, run};
 pub use judge::Judgement;

@@ -2,8 +2,9 @@
 //! from them as from whole frames at a third of the cost.
 
 use super::clock;
-use super::scene::{Scene, Scenes};
+use super::scene::Scenes;
 use super::targets::{self, Cells, Target};
+use super::view::View;
 use crate::picture::{Face, Picture, Point, Rect};
 use crate::train::augment;
 use crate::train::random::Random;
@@ -39,25 +40,12 @@ pub const NEAR: [Shape; 3] = [
     Shape { side: 320, batch: 4, faces: (28.0, 150.0), mosaic: true },
 ];
 
-/// A picture is not scaled up more than this: no camera gives such mush.
-const LARGEST_SCALE: f32 = 2.0;
 /// Faces under this size in the sample are neither right nor wrong.
 const SMALLEST: f32 = 7.0;
 /// So are faces of which less than this part is in the sample.
 const VISIBLE: f32 = 0.55;
-/// A sample of which less than this part is picture is filled up with one without faces. Small
-/// faces of tight pictures come to be so; their edge pixels repeated far out are no surroundings.
-const FILLED: f32 = 0.75;
-/// So often another picture is taken instead: one that has what surrounds a small face is better.
-const TRIES: usize = 2;
-/// Without pictures to fill up with, a sample reaches so many times beyond the longer side.
-const FURTHEST: f32 = 2.0;
 /// Part of the samples that is cut from pictures without faces.
 const EMPTY: f32 = 0.2;
-/// Part of those, where there are lures, that shows one.
-const LURED: f32 = 0.5;
-/// The same for samples of pictures with faces.
-const LURED_BESIDE_FACES: f32 = 0.12;
 /// Part of the samples without faces in which clocks hang, and how many at most.
 const CLOCKED: f32 = 0.4;
 const CLOCKS: usize = 3;
@@ -121,60 +109,6 @@ fn moved(face: Target, across: f32, down: f32) -> Target {
     }
 }
 
-/// A square of one picture.
-struct View<'a> {
-    scene: &'a Scene,
-    region: Rect,
-}
-
-impl View<'_> {
-    /// Whether most of it lies in the picture.
-    fn held(&self) -> bool {
-        let (width, height) = (self.scene.picture.width(), self.scene.picture.height());
-        let whole = Rect { x1: 0.0, y1: 0.0, x2: width as f32, y2: height as f32 };
-        self.region.intersect(&whole).area() >= FILLED * self.region.area()
-    }
-}
-
-/// What a sample of `side` pixels is to show: a face `wanted` pixels large, a lure, or anything of
-/// a picture without faces. It shows `furthest` times the picture's longer side at most.
-fn choose<'a>(
-    from: &'a [Scenes],
-    from_empty: bool,
-    wanted: f32,
-    side: usize,
-    furthest: f32,
-    random: &mut Random,
-) -> View<'a> {
-    let source = pick(from, random);
-    let lured = if from_empty { LURED } else { LURED_BESIDE_FACES };
-    let lure = (!source.lures.is_empty() && random.chance(lured))
-        .then(|| source.lures[random.below(source.lures.len())]);
-    let number = lure.map_or_else(|| random.below(source.scenes.len()), |lure| lure.scene);
-    let scene = &source.scenes[number];
-    let side = side as f32;
-
-    let faces: Vec<&Target> = scene.faces.iter().filter(|face| !face.ignore).collect();
-    // What the sample is to show, and how large.
-    let shown = match (lure, faces.get(random.below(faces.len()))) {
-        (Some(lure), _) => Some((lure.bounds, lure.size * random.range(0.7, 1.4))),
-        (None, Some(face)) => Some((face.bounds, wanted)),
-        (None, None) => None,
-    };
-    let region = if let Some((bounds, wanted)) = shown {
-        let scale = (wanted / bounds.area().sqrt()).min(LARGEST_SCALE);
-        let longest = scene.picture.width().max(scene.picture.height()) as f32;
-        let reach = (side / scale).min(furthest * longest);
-        // It lies anywhere in the sample.
-        let (u, v) = (random.range(0.05, 0.95), random.range(0.05, 0.95));
-        let center = bounds.center();
-        square(center.x - u * reach, center.y - v * reach, reach)
-    } else {
-        anywhere(&scene.picture, side, random)
-    };
-    View { scene, region }
-}
-
 /// A square cut from one picture, and its faces.
 fn piece(
     sources: &[Scenes],
@@ -184,18 +118,14 @@ fn piece(
     random: &mut Random,
 ) -> (Picture, Vec<Target>) {
     let from_empty = !empty.is_empty() && random.chance(EMPTY);
-    let from = if from_empty { empty } else { sources };
     let (low, high) = shape.faces;
     let wanted = random.range(low.ln(), high.ln()).exp();
-    let furthest = if empty.is_empty() { FURTHEST } else { f32::INFINITY };
-    let mut view = choose(from, from_empty, wanted, shape.side, furthest, random);
-    for _ in 0..TRIES {
-        if from_empty || view.held() {
-            break;
-        }
-        view = choose(from, from_empty, wanted, shape.side, furthest, random);
-    }
-    let mut picture = filled(&view, shape.side, empty, random);
+    let view = if from_empty {
+        View::of_empty(empty, shape.side, random)
+    } else {
+        View::of_face(sources, wanted, shape.side, !empty.is_empty(), random)
+    };
+    let mut picture = view.cut(shape.side, empty, random);
     let View { scene, region } = view;
     let side = shape.side as f32;
     let scale = side / region.width();
@@ -219,54 +149,6 @@ fn piece(
     (picture, faces)
 }
 
-/// A square of this picture for a sample of `side` pixels.
-fn anywhere(picture: &Picture, side: f32, random: &mut Random) -> Rect {
-    let (width, height) = (picture.width() as f32, picture.height() as f32);
-    let reach = width.max(height) * random.range(0.25, 1.0);
-    let reach = reach.max(side / LARGEST_SCALE);
-    let x = random.range(0.0, (width - reach).max(0.0));
-    square(x, random.range(0.0, (height - reach).max(0.0)), reach)
-}
-
-/// Cuts the view at `side` pixels. Where much of it lies beyond the picture, and there are `empty`
-/// ones, one of them is behind it.
-fn filled(view: &View<'_>, side: usize, empty: &[Scenes], random: &mut Random) -> Picture {
-    let View { scene: Scene { picture, .. }, region } = view;
-    if view.held() || empty.is_empty() {
-        return crop::cut(picture, region, side as u32);
-    }
-    let source = pick(empty, random);
-    let behind = &source.scenes[random.below(source.scenes.len())].picture;
-    let mut sample = crop::cut(behind, &anywhere(behind, side as f32, random), side as u32);
-
-    // Whole pixels of the sample that lie within the picture, and what of the picture they show.
-    let scale = side as f32 / region.width();
-    let span = |from: f32, end: f32| {
-        let first = ((0.0 - from) * scale).ceil().clamp(0.0, side as f32);
-        let last = ((end - from) * scale).floor().clamp(first, side as f32);
-        (first, last)
-    };
-    let (left, right) = span(region.x1, picture.width() as f32);
-    let (top, bottom) = span(region.y1, picture.height() as f32);
-    let mut shown = Picture::new((right - left) as u32, (bottom - top) as u32);
-    if shown.pixels().is_empty() {
-        return sample;
-    }
-    let part = Rect {
-        x1: region.x1 + left / scale,
-        y1: region.y1 + top / scale,
-        x2: region.x1 + right / scale,
-        y2: region.y1 + bottom / scale,
-    };
-    crop::resize(picture, &part, &mut shown);
-    let (left, wide) = (left as usize * 3, shown.width() as usize * 3);
-    let rows = sample.pixels_mut().chunks_exact_mut(side * 3).skip(top as usize);
-    for (row, part) in rows.zip(shown.pixels().chunks_exact(wide)) {
-        row[left..left + wide].copy_from_slice(part);
-    }
-    sample
-}
-
 /// Draws masks on this share of the bare faces that are large enough for one. Takes nothing from
 /// `random` where none are wanted.
 fn mask(picture: &mut Picture, faces: &[Target], drawn: f32, random: &mut Random) {
@@ -282,23 +164,6 @@ fn mask(picture: &mut Picture, faces: &[Target], drawn: f32, random: &mut Random
             synthesise::draw_on(picture, &face.bounds, &landmarks, &style, random);
         }
     }
-}
-
-/// Sources by the square root of their size: many small sources teach more than one large one.
-fn pick<'a>(sources: &'a [Scenes], random: &mut Random) -> &'a Scenes {
-    let weight = |s: &Scenes| (s.scenes.len() as f32).sqrt();
-    let mut at = random.unit() * sources.iter().map(weight).sum::<f32>();
-    for source in sources {
-        at -= weight(source);
-        if at < 0.0 && !source.scenes.is_empty() {
-            return source;
-        }
-    }
-    &sources[0]
-}
-
-fn square(x: f32, y: f32, side: f32) -> Rect {
-    Rect { x1: x, y1: y, x2: x + side, y2: y + side }
 }
 
 /// The face in the sample's pixels, `None` where nothing of it is left.
@@ -339,7 +204,8 @@ fn mirror(target: &mut Target, side: f32) {
 mod tests {
     use super::*;
     use crate::train::clip::align::{FRONTAL, Similarity};
-    use crate::train::detector::scene::Lure;
+    use crate::train::detector::scene::{Lure, Scene};
+    use crate::train::detector::view::square;
 
     #[test]
     fn the_chosen_face_is_where_the_sample_says_it_is() {
@@ -372,29 +238,6 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_taken_for_a_face_is_shown_more_often() {
-        let mut picture = Picture::new(600, 400);
-        for y in 40..60 {
-            for x in 500..520 {
-                picture.put(x, y, [255; 3]);
-            }
-        }
-        let bounds = Rect { x1: 500.0, y1: 40.0, x2: 520.0, y2: 60.0 };
-        let scenes = vec![Scene { picture, faces: Vec::new() }];
-        let lures = vec![Lure { scene: 0, bounds, size: 20.0 }];
-        let empty = [Scenes { name: "drawn".into(), scenes, lures }];
-        let shape = Shape { side: 64, batch: 1, faces: (9.0, 60.0), mosaic: false };
-        let mut random = Random::new(7);
-        let mut shown = 0;
-        for _ in 0..100 {
-            let (picture, faces) = piece(&empty, &[], shape, 0.0, &mut random);
-            assert!(faces.is_empty());
-            shown += usize::from(picture.pixels().iter().any(|&c| c > 100));
-        }
-        assert!((40..95).contains(&shown), "{shown} of 100");
-    }
-
-    #[test]
     fn a_small_face_of_a_tight_picture_stands_in_another_picture_where_its_box_says() {
         let of = |light: u8, width, height| {
             let mut picture = Picture::new(width, height);
@@ -409,7 +252,7 @@ mod tests {
         let (sources, empty) = (scenes(tight), scenes(room));
         let region = square(-500.0, -300.0, 960.0);
         let view = View { scene: &sources[0].scenes[0], region };
-        let sample = filled(&view, 192, &empty, &mut Random::new(3));
+        let sample = view.cut(192, &empty, &mut Random::new(3));
         let face = place(&sources[0].scenes[0].faces[0], &region, 0.2, 192.0).unwrap();
         assert_eq!(face.bounds, Rect { x1: 102.0, y1: 62.0, x2: 118.0, y2: 82.0 });
         for (x, y, light) in
@@ -430,6 +273,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_place_that_is_taken_for_a_face_is_shown_more_often() {
+        let mut picture = Picture::new(600, 400);
+        for y in 40..60 {
+            for x in 500..520 {
+                picture.put(x, y, [255; 3]);
+            }
+        }
+        let bounds = Rect { x1: 500.0, y1: 40.0, x2: 520.0, y2: 60.0 };
+        let scenes = vec![Scene { picture, faces: Vec::new() }];
+        let lures = vec![Lure { scene: 0, bounds, size: 20.0 }];
+        let empty = [Scenes { name: "drawn".into(), scenes, lures }];
+        let shape = Shape { side: 64, batch: 1, faces: (9.0, 60.0), mosaic: false };
+        let mut random = Random::new(7);
+        let mut shown = 0;
+        for _ in 0..100 {
+            let (picture, faces) = piece(&empty, &[], shape, 0.0, &mut random);
+            assert!(faces.is_empty());
+            shown += usize::from(picture.pixels().iter().any(|&c| c > 100));
+        }
+        assert!((40..95).contains(&shown), "{shown} of 100");
     }
 
     /// A frontal face without features, 40 px between the eyes.

@@ -1,0 +1,163 @@
+//! What of which picture a sample shows, and what stands around it where the picture ends.
+
+use super::scene::{Scene, Scenes};
+use super::targets::Target;
+use crate::picture::{Picture, Rect};
+use crate::train::random::Random;
+use crate::vision::crop;
+
+/// A picture is not scaled up more than this: no camera gives such mush.
+const LARGEST_SCALE: f32 = 2.0;
+/// A sample of which less than this part is picture is filled up with one without faces. Small
+/// faces of tight pictures come to be so; their edge pixels repeated far out are no surroundings.
+const FILLED: f32 = 0.75;
+/// So often another picture is taken instead: one that has what surrounds a small face is better.
+const TRIES: usize = 2;
+/// Without pictures to fill up with, a sample reaches so many times beyond the longer side.
+const FURTHEST: f32 = 2.0;
+/// Part of the samples without faces, where there are lures, that shows one.
+const LURED: f32 = 0.5;
+/// The same for samples of pictures with faces.
+const LURED_BESIDE_FACES: f32 = 0.12;
+
+/// A square of one picture.
+pub struct View<'a> {
+    pub scene: &'a Scene,
+    pub region: Rect,
+}
+
+impl<'a> View<'a> {
+    /// For a sample of `side` pixels: a face `wanted` pixels large, or a lure. With `fillable` there are
+    /// pictures to fill up with where it reaches beyond its own.
+    pub fn of_face(
+        sources: &'a [Scenes],
+        wanted: f32,
+        side: usize,
+        fillable: bool,
+        random: &mut Random,
+    ) -> Self {
+        let furthest = if fillable { f32::INFINITY } else { FURTHEST };
+        let mut view = Self::choose(sources, LURED_BESIDE_FACES, wanted, side, furthest, random);
+        for _ in 0..TRIES {
+            if view.held() {
+                break;
+            }
+            view = Self::choose(sources, LURED_BESIDE_FACES, wanted, side, furthest, random);
+        }
+        view
+    }
+
+    /// A lure, or anything, of a picture without faces.
+    pub fn of_empty(empty: &'a [Scenes], side: usize, random: &mut Random) -> Self {
+        Self::choose(empty, LURED, 0.0, side, f32::INFINITY, random)
+    }
+
+    fn choose(
+        from: &'a [Scenes],
+        lured: f32,
+        wanted: f32,
+        side: usize,
+        furthest: f32,
+        random: &mut Random,
+    ) -> Self {
+        let source = pick(from, random);
+        let lure = (!source.lures.is_empty() && random.chance(lured))
+            .then(|| source.lures[random.below(source.lures.len())]);
+        let number = lure.map_or_else(|| random.below(source.scenes.len()), |lure| lure.scene);
+        let scene = &source.scenes[number];
+        let side = side as f32;
+
+        let faces: Vec<&Target> = scene.faces.iter().filter(|face| !face.ignore).collect();
+        // What the sample is to show, and how large.
+        let shown = match (lure, faces.get(random.below(faces.len()))) {
+            (Some(lure), _) => Some((lure.bounds, lure.size * random.range(0.7, 1.4))),
+            (None, Some(face)) => Some((face.bounds, wanted)),
+            (None, None) => None,
+        };
+        let region = if let Some((bounds, wanted)) = shown {
+            let scale = (wanted / bounds.area().sqrt()).min(LARGEST_SCALE);
+            let longest = scene.picture.width().max(scene.picture.height()) as f32;
+            let reach = (side / scale).min(furthest * longest);
+            // It lies anywhere in the sample.
+            let (u, v) = (random.range(0.05, 0.95), random.range(0.05, 0.95));
+            let center = bounds.center();
+            square(center.x - u * reach, center.y - v * reach, reach)
+        } else {
+            anywhere(&scene.picture, side, random)
+        };
+        Self { scene, region }
+    }
+
+    /// Whether most of it lies in the picture.
+    fn held(&self) -> bool {
+        let (width, height) = (self.scene.picture.width(), self.scene.picture.height());
+        let whole = Rect { x1: 0.0, y1: 0.0, x2: width as f32, y2: height as f32 };
+        self.region.intersect(&whole).area() >= FILLED * self.region.area()
+    }
+
+    /// Cuts it at `side` pixels. Where much of it lies beyond the picture, and there are `empty`
+    /// ones, one of them is behind it.
+    pub fn cut(&self, side: usize, empty: &[Scenes], random: &mut Random) -> Picture {
+        let Self { scene: Scene { picture, .. }, region } = self;
+        if self.held() || empty.is_empty() {
+            return crop::cut(picture, region, side as u32);
+        }
+        let source = pick(empty, random);
+        let behind = &source.scenes[random.below(source.scenes.len())].picture;
+        let mut sample = crop::cut(behind, &anywhere(behind, side as f32, random), side as u32);
+
+        // Whole pixels of the sample that lie within the picture, and what of the picture they show.
+        let scale = side as f32 / region.width();
+        let span = |from: f32, end: f32| {
+            let first = ((0.0 - from) * scale).ceil().clamp(0.0, side as f32);
+            let last = ((end - from) * scale).floor().clamp(first, side as f32);
+            (first, last)
+        };
+        let (left, right) = span(region.x1, picture.width() as f32);
+        let (top, bottom) = span(region.y1, picture.height() as f32);
+        let mut shown = Picture::new((right - left) as u32, (bottom - top) as u32);
+        if shown.pixels().is_empty() {
+            return sample;
+        }
+        let part = Rect {
+            x1: region.x1 + left / scale,
+            y1: region.y1 + top / scale,
+            x2: region.x1 + right / scale,
+            y2: region.y1 + bottom / scale,
+        };
+        crop::resize(picture, &part, &mut shown);
+        let (left, wide) = (left as usize * 3, shown.width() as usize * 3);
+        let rows = sample.pixels_mut().chunks_exact_mut(side * 3).skip(top as usize);
+        for (row, part) in rows.zip(shown.pixels().chunks_exact(wide)) {
+            row[left..left + wide].copy_from_slice(part);
+        }
+        sample
+    }
+}
+
+/// A square of this picture for a sample of `side` pixels.
+fn anywhere(picture: &Picture, side: f32, random: &mut Random) -> Rect {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let reach = width.max(height) * random.range(0.25, 1.0);
+    let reach = reach.max(side / LARGEST_SCALE);
+    let x = random.range(0.0, (width - reach).max(0.0));
+    square(x, random.range(0.0, (height - reach).max(0.0)), reach)
+}
+
+/// Sources by the square root of their size: many small sources teach more than one large one.
+fn pick<'a>(sources: &'a [Scenes], random: &mut Random) -> &'a Scenes {
+    let weight = |s: &Scenes| (s.scenes.len() as f32).sqrt();
+    let mut at = random.unit() * sources.iter().map(weight).sum::<f32>();
+    for source in sources {
+        at -= weight(source);
+        if at < 0.0 && !source.scenes.is_empty() {
+            return source;
+        }
+    }
+    &sources[0]
+}
+
+/// The square with this upper left corner.
+pub fn square(x: f32, y: f32, side: f32) -> Rect {
+    Rect { x1: x, y1: y, x2: x + side, y2: y + side }
+}
