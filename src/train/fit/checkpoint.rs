@@ -71,12 +71,15 @@ impl Checkpoint {
     /// The checkpoint in `folder`, whether it is there yet or not.
     ///
     /// # Errors
-    /// The folder has no name of its own (`.`), or holds something else, which the checkpoint would
-    /// take the place of.
+    /// The folder has no name of its own (`.`), is a file, or holds something else, which the checkpoint
+    /// would take the place of.
     pub fn new(folder: &Path) -> Result<Self, FitError> {
         let it = Self { folder: folder.to_owned() };
         if folder.file_name().is_none() {
             return Err(it.failed("name a folder of its own".into()));
+        }
+        if folder.is_file() {
+            return Err(it.failed("it is a file; name a folder".into()));
         }
         let empty = fs::read_dir(folder).map_or(true, |mut files| files.next().is_none());
         if !empty && !folder.join(PROGRESS).exists() {

@@ -318,6 +318,8 @@ fn a_checkpoint_takes_the_place_of_nothing_but_a_checkpoint() {
     std::fs::write(folder.path().join("thesis.txt"), "").unwrap();
     let error = Checkpoint::new(folder.path()).err().unwrap().to_string();
     assert!(error.contains("something else"), "{error}");
+    let error = Checkpoint::new(&folder.path().join("thesis.txt")).err().unwrap().to_string();
+    assert!(error.contains("it is a file"), "{error}");
     assert_eq!(super::beside(Path::new("ck/w-0.35"), "old"), Path::new("ck/w-0.35.old"));
 }
 
