@@ -53,11 +53,16 @@ fn light(cut: &Cut) -> &'static str {
     }
 }
 
-/// Age, sex and race of a file named `age_sex_race_…`, as UTKFace names its pictures.
+/// Age, sex and race of a file named `age_sex_race_date`, as UTKFace names its pictures. Three
+/// numbers without a date count something else: chandrika has a `0_1_3.jpg`.
 fn group(stem: &str) -> Option<[String; 3]> {
     let mut parts = stem.split('_');
     let mut number = || parts.next()?.parse::<usize>().ok();
     let (age, sex, race) = (number()?, number()?, number()?);
+    let date = parts.next()?.split('.').next()?;
+    if date.len() < 8 || !date.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
     let age = match age {
         0..=12 => "child, to 12",
         13..=30 => "13 to 30",
@@ -98,7 +103,14 @@ mod tests {
 
     #[test]
     fn names_that_say_nothing_about_people_give_no_group() {
-        for name in ["IMG_1_2_3.jpg", "12_7_0_x.jpg", "34_1.jpg", "999_0_0_a.jpg"] {
+        for name in [
+            "IMG_1_2_20170116.jpg",
+            "12_7_0_20170116.jpg",
+            "34_1.jpg",
+            "999_0_0_20170116.jpg",
+            "0_1_3.jpg",
+            "0_1_3_copy.jpg",
+        ] {
             assert_eq!(
                 of(&cut(name, 10.0, 120), None),
                 ["under 32 px", "blurred", "lit"],
