@@ -54,9 +54,8 @@ pub struct Args {
     /// How much landmarks count in the loss beside scores (1) and boxes (2), 0 to 10
     #[arg(long, default_value_t = 1.0, value_parser = within(0.0, 10.0))]
     landmark_weight: f64,
-    /// Width of the network, 0.25 to 2: factor on all channels; a narrower one is faster and starts
-    /// anew or from a detector of the same width or a wider one, of which the strongest channels
-    /// are taken
+    /// Width of the network, 0.25 to 2: factor on all channels; it starts anew or from a detector of
+    /// half its width or wider, of which the strongest channels are taken, some twice if need be
     #[arg(long, default_value_t = 1.0, value_parser = within(0.25, 2.0))]
     width: f64,
     #[arg(long, default_value_t = 1)]

@@ -1,6 +1,6 @@
 //! Starts from weights that are there: the backbone from the published UltraFace slim (MIT
 //! licence), its batch normalisation folded into the convolutions, or everything from a detector
-//! file that this trainer wrote, of the same width or a wider one.
+//! file that this trainer wrote, of the same or another width.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 
-use super::narrow;
 use super::network::{Head, Network};
+use super::width;
 use crate::train::parameters::{self, Parameters, Values};
 
 /// PyTorch's default, which the published net was trained with.
@@ -74,7 +74,7 @@ fn from_ours(network: Network, graph: &GraphProto, device: &Device) -> Result<Ne
         }
     }
     ensure!(layers.next().is_none(), "it has too many layers");
-    narrow::cut(network, &file)
+    width::change(network, &file)
 }
 
 /// Shape, kernel and bias of a convolution.

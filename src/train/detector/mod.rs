@@ -9,7 +9,6 @@ mod fit;
 mod judge;
 mod loss;
 mod mining;
-mod narrow;
 mod network;
 mod numerals;
 mod pages;
@@ -19,6 +18,7 @@ mod samples;
 pub(crate) mod scene;
 mod targets;
 mod view;
+mod width;
 
 pub use args::{Args, Judging, evaluate, run};
 pub use judge::Judgement;

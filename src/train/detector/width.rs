@@ -1,23 +1,26 @@
-//! A narrower network cut from a wider one: of each layer the strongest channels stay. What is left
-//! answers badly, but learns in a fraction of the steps that a start from nothing takes.
+//! A network from one of another width. A narrower one keeps the strongest channels of each layer:
+//! it answers badly, but learns in a fraction of the steps that a start from nothing takes. A wider
+//! one has the strongest channels twice and answers as the one it came from (Chen et al., "Net2Net:
+//! Accelerating Learning via Knowledge Transfer", 2016).
 
 use anyhow::{Result, ensure};
 use burn::module::Param;
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::network::{Network, Separable, TAPS};
+use crate::train::random::Random;
 
-/// `network` with its weights from `wide`, which may be as wide or wider.
-pub fn cut(mut network: Network, wide: &Network) -> Result<Network> {
-    let (to, from) = (&mut network.backbone, &wide.backbone);
+/// `network` with its weights from `file`, which may be of any width but less than half of it.
+pub fn change(mut network: Network, file: &Network) -> Result<Network> {
+    let (to, from) = (&mut network.backbone, &file.backbone);
     let mut kept = strongest(heard_by(&from.stem, &from.blocks[0]), &to.stem)?;
     put(&mut to.stem, &from.stem, &kept, &[0, 1, 2])?;
     let mut taps = Vec::with_capacity(TAPS.len());
     for (index, (to, from_block)) in to.blocks.iter_mut().zip(&from.blocks).enumerate() {
         let strength = match from.blocks.get(index + 1) {
             Some(next) => heard_by(&from_block.pointwise, next),
-            None => times(rows(&from_block.pointwise), columns(&wide.neck.lateral32)),
+            None => times(rows(&from_block.pointwise), columns(&file.neck.lateral32)),
         };
         let outputs = strongest(strength, &to.pointwise)?;
         separable(to, from_block, &kept, &outputs)?;
@@ -26,7 +29,7 @@ pub fn cut(mut network: Network, wide: &Network) -> Result<Network> {
             taps.push(kept.clone());
         }
     }
-    let (to, from) = (&mut network.neck, &wide.neck);
+    let (to, from) = (&mut network.neck, &file.neck);
     // The finest level is added to the others, so all have its channels.
     let neck = &taps[0];
     put(&mut to.lateral16, &from.lateral16, neck, &taps[1])?;
@@ -66,13 +69,41 @@ fn put(to: &mut Conv2d, from: &Conv2d, outputs: &[usize], inputs: &[usize]) -> R
         "a layer is {dims:?}, not {wanted:?}"
     );
     let device = from.weight.device();
+    let parts = Tensor::from_data(
+        TensorData::new(parts(outputs, inputs), [wanted[0], wanted[1], 1, 1]),
+        &device,
+    );
     let (outputs, inputs) = (indices(outputs, &device), indices(inputs, &device));
     // Detached: a weight is where learning starts, not what came of the file's.
-    let weight = from.weight.val().select(0, outputs.clone()).select(1, inputs).detach();
-    to.weight = Param::from_tensor(weight);
+    let weight = from.weight.val().select(0, outputs.clone()).select(1, inputs) * parts;
+    to.weight = Param::from_tensor(weight.detach());
     let bias = from.bias.as_ref().map(|bias| bias.val().select(0, outputs).detach());
     to.bias = bias.map(Param::from_tensor);
     Ok(())
+}
+
+/// How much of the file's weight each output takes from each input: all of it, or a part from either
+/// of two that say the same, which are neighbours. The parts are drawn, for twins that are heard
+/// alike learn alike and stay twins for ever.
+fn parts(outputs: &[usize], inputs: &[usize]) -> Vec<f32> {
+    let mut random = Random::new(outputs.len() as u64);
+    let mut parts = Vec::with_capacity(outputs.len() * inputs.len());
+    for _ in outputs {
+        let mut rest = None;
+        for pair in (0..inputs.len()).map(|at| &inputs[at..inputs.len().min(at + 2)]) {
+            let part = match (rest.take(), pair) {
+                (Some(rest), _) => rest,
+                (None, [one, next]) if one == next => {
+                    let part = random.range(0.25, 0.75);
+                    rest = Some(1.0 - part);
+                    part
+                }
+                _ => 1.0,
+            };
+            parts.push(part);
+        }
+    }
+    parts
 }
 
 fn indices(channels: &[usize], device: &Device) -> Tensor<1, Int> {
@@ -80,16 +111,17 @@ fn indices(channels: &[usize], device: &Device) -> Tensor<1, Int> {
     Tensor::from_ints(channels.as_slice(), device)
 }
 
-/// As many of the channels as `layer` has outputs, in their order.
+/// As many of the channels as `layer` has outputs, in their order, some of them twice where there are
+/// too few.
 fn strongest(strength: Vec<f32>, layer: &Conv2d) -> Result<Vec<usize>> {
-    let count = layer.weight.dims()[0];
+    let (count, there) = (layer.weight.dims()[0], strength.len());
     ensure!(
-        count <= strength.len(),
-        "a layer has {} channels, not {count}; a file as wide as --width or wider is needed",
-        strength.len()
+        count <= 2 * there,
+        "a layer has {there} channels, not {count}; a file of half of --width or wider is needed"
     );
-    let mut order = Vec::from_iter(0..strength.len());
+    let mut order = Vec::from_iter(0..there);
     order.sort_by(|a, b| strength[*b].total_cmp(&strength[*a]));
+    order.extend_from_within(..count.saturating_sub(there));
     order.truncate(count);
     order.sort_unstable();
     Ok(order)
@@ -148,7 +180,7 @@ mod tests {
             silent.filter(|_| !answers).for_each(|row| row.fill(0.0));
         }
         let (wide, ..) = parameters::put(wide, &values);
-        let narrow = cut(Network::new(&Channels::of(0.5), &device), &wide).expect("it is wider");
+        let narrow = change(Network::new(&Channels::of(0.5), &device), &wide).expect("it fits");
         let (found, wanted) = (answer(&narrow), answer(&wide));
         assert_eq!(found.len(), wanted.len());
         let worst = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -156,13 +188,31 @@ mod tests {
     }
 
     #[test]
-    fn as_wide_it_is_the_same_and_wider_is_refused() {
+    fn as_wide_it_is_the_same() {
         let device = Device::flex().autodiff();
         let network = Network::new(&Channels::of(0.5), &device);
-        let same = cut(Network::new(&Channels::of(0.5), &device), &network).expect("it fits");
+        let same = change(Network::new(&Channels::of(0.5), &device), &network).expect("it fits");
         assert_eq!(parameters::take(&same), parameters::take(&network));
-        let refused = cut(Network::new(&Channels::of(0.75), &device), &network);
-        let message = format!("{:#}", refused.expect_err("it is narrower"));
-        assert!(message.contains("a layer has 8 channels, not 16"), "{message}");
+    }
+
+    #[test]
+    fn a_wider_one_answers_as_the_one_it_came_from_and_its_twins_are_heard_differently() {
+        let device = Device::flex();
+        device.seed(4);
+        let network = Network::new(&Channels::of(0.5), &device);
+        for width in [0.75, 1.0] {
+            let wide = change(Network::new(&Channels::of(width), &device), &network);
+            let wide = wide.expect("it fits");
+            let (found, wanted) = (answer(&wide), answer(&network));
+            let worst = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-4, "off by {worst} at {width}");
+            let columns = columns(&wide.backbone.blocks[11].pointwise);
+            let mut sorted = columns.clone();
+            sorted.sort_by(f32::total_cmp);
+            assert!(sorted.windows(2).all(|pair| pair[0] < pair[1]), "twins at {width}");
+        }
+        let refused = change(Network::new(&Channels::of(1.5), &device), &network);
+        let message = format!("{:#}", refused.expect_err("it is too wide"));
+        assert!(message.contains("a layer has 8 channels, not 24"), "{message}");
     }
 }
