@@ -11,7 +11,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::network::{Network, Separable, TAPS};
 use crate::train::random::Random;
 
-/// `network` with its weights from `file`, which may be of any width but less than half of it.
+/// `network` with its weights from `file`, which is at least half as wide.
 pub fn change(mut network: Network, file: &Network) -> Result<Network> {
     let (to, from) = (&mut network.backbone, &file.backbone);
     let mut kept = strongest(heard_by(&from.stem, &from.blocks[0]), &to.stem)?;
