@@ -72,6 +72,9 @@ pub struct Args {
     /// How often a bare or masked face with known landmarks gets a scarf, a collar or a high neck, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub scarves: f32,
+    /// How often a bare or masked face with known landmarks gets glasses, mostly dark ones, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
+    pub glasses: f32,
     /// Epochs in all.
     #[arg(long, default_value_t = 20)]
     pub epochs: usize,
@@ -181,6 +184,7 @@ impl Args {
             worn: self.worn,
             beards: self.beards,
             scarves: self.scarves,
+            glasses: self.glasses,
         }
     }
 
@@ -381,6 +385,9 @@ impl Args {
         }
         if self.scarves > 0.0 {
             settings["scarves"] = decimal(self.scarves).into();
+        }
+        if self.glasses > 0.0 {
+            settings["glasses"] = decimal(self.glasses).into();
         }
         if let Some(teacher) = &fit.teacher {
             settings["teacher"] = teacher.name().into();

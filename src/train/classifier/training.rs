@@ -28,8 +28,12 @@ const MEASURED: usize = 96;
 
 /// Refuses drawing where no face can be drawn on, and tells on how many it can be.
 fn check_drawing(drawing: &Drawing, crops: &Crops) -> Result<(), ClassifierError> {
-    let wanted =
-        [("drawn", drawing.masks), ("beards", drawing.beards), ("scarves", drawing.scarves)];
+    let wanted = [
+        ("drawn", drawing.masks),
+        ("beards", drawing.beards),
+        ("scarves", drawing.scarves),
+        ("glasses", drawing.glasses),
+    ];
     let Some((option, _)) = wanted.into_iter().find(|(_, share)| *share > 0.0) else {
         return Ok(());
     };

@@ -1,10 +1,10 @@
-//! Faces that get a mask, a beard or a scarf drawn on now and then while a network learns.
+//! Faces that get a mask, a beard, glasses or a scarf drawn on now and then while a network learns.
 
 use std::sync::Arc;
 
 use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::random::Random;
-use crate::train::synthesise::{self, Swatch, Wardrobe};
+use crate::train::synthesise::{self, Extra, Swatch, Wardrobe};
 
 use super::crops::Cut;
 
@@ -24,6 +24,8 @@ pub struct Drawing {
     pub beards: f32,
     /// Scarves, collars and high necks, under masked faces too.
     pub scarves: f32,
+    /// Glasses, mostly dark ones, on masked faces too.
+    pub glasses: f32,
 }
 
 /// Where the face is in a crop, in the crop's pixels.
@@ -53,8 +55,8 @@ pub fn wearers<'a>(crops: &'a [Cut], drawing: &Drawing) -> Vec<&'a Cut> {
 }
 
 impl Drawing {
-    /// The face with what is drawn on it this time, others each time: a scarf, and if it is bare a beard,
-    /// a mask, or a mask over a beard. `None` for a face that stays as it is.
+    /// The face with what is drawn on it this time, others each time: a scarf, glasses, and if it is bare a
+    /// beard, a mask, or a mask over all that. `None` for a face that stays as it is.
     pub fn dress(
         &self,
         cut: &Cut,
@@ -63,17 +65,22 @@ impl Drawing {
     ) -> Option<(Picture, Label)> {
         let Placed { bounds, landmarks } =
             cut.placed.as_ref().filter(|_| self.draws_on(cut.label))?;
-        // Without beards, scarves and masks of others the random numbers are those of before there were
-        // any.
+        // Without beards, scarves, glasses and masks of others the random numbers are those of before there
+        // were any.
         let wrapped = self.scarves > 0.0 && random.chance(self.scarves);
-        let mut drawn =
-            wrapped.then(|| synthesise::wrap(&cut.picture, bounds, landmarks, random)).flatten();
+        let mut drawn = wrapped
+            .then(|| synthesise::add(&cut.picture, bounds, landmarks, Extra::Scarf, random))
+            .flatten();
+        if self.glasses > 0.0 && random.chance(self.glasses) {
+            let face = drawn.as_ref().unwrap_or(&cut.picture);
+            drawn = synthesise::add(face, bounds, landmarks, Extra::Glasses, random).or(drawn);
+        }
         if cut.label != Label::WithoutMask {
             return drawn.map(|drawn| (drawn, cut.label));
         }
         if self.beards > 0.0 && random.chance(self.beards) {
             let face = drawn.as_ref().unwrap_or(&cut.picture);
-            drawn = synthesise::grow(face, bounds, landmarks, random).or(drawn);
+            drawn = synthesise::add(face, bounds, landmarks, Extra::Beard, random).or(drawn);
         }
         let masked = random.chance(self.masks).then(|| {
             let style = self.wardrobe().draw(random);
@@ -101,11 +108,12 @@ impl Drawing {
         crops.iter().filter(|cut| cut.placed.is_some() && self.draws_on(cut.label)).count()
     }
 
-    /// A mask worn wrongly may lie where a scarf would.
+    /// A mask worn wrongly may lie where a scarf or glasses would.
     fn draws_on(&self, label: Label) -> bool {
+        let beside_masks = self.scarves > 0.0 || self.glasses > 0.0;
         match label {
-            Label::WithoutMask => self.masks > 0.0 || self.beards > 0.0 || self.scarves > 0.0,
-            Label::WithMask => self.scarves > 0.0,
+            Label::WithoutMask => self.masks > 0.0 || self.beards > 0.0 || beside_masks,
+            Label::WithMask => beside_masks,
             Label::IncorrectMask => false,
         }
     }

@@ -420,17 +420,20 @@ fn beards_leave_the_label_and_masks_go_over_them() {
 }
 
 #[test]
-fn scarves_change_no_label_and_lie_under_masked_faces_too() {
+fn scarves_and_glasses_change_no_label_and_are_on_masked_faces_too() {
     let bare = bare_crops();
-    let drawing = Drawing { scarves: 1.0, ..Drawing::default() };
     let mut random = Random::new(3);
-    for label in [Label::WithoutMask, Label::WithMask] {
-        let cut = Cut { label, ..bare[0].clone() };
-        let (view, same) = drawing.dress(&cut, &[], &mut random).unwrap();
-        assert!(same == label && view != cut.picture, "{label}");
+    let scarves = Drawing { scarves: 1.0, ..Drawing::default() };
+    let glasses = Drawing { glasses: 1.0, ..Drawing::default() };
+    for drawing in [scarves, glasses] {
+        for label in [Label::WithoutMask, Label::WithMask] {
+            let cut = Cut { label, ..bare[0].clone() };
+            let (view, same) = drawing.dress(&cut, &[], &mut random).unwrap();
+            assert!(same == label && view != cut.picture, "{label}");
+        }
+        let wrong = Cut { label: Label::IncorrectMask, ..bare[0].clone() };
+        assert!(drawing.dress(&wrong, &[], &mut random).is_none());
     }
-    let wrong = Cut { label: Label::IncorrectMask, ..bare[0].clone() };
-    assert!(drawing.dress(&wrong, &[], &mut random).is_none());
 }
 
 #[test]

@@ -12,8 +12,8 @@ use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
 use super::find::{self, Finder, Source};
-use super::{Kind, NARROWEST, Swatch, Wardrobe, Wear, draw, grow, share, steps, wrap};
-use crate::picture::{Label, Picture, Point, Rect};
+use super::{Extra, Kind, NARROWEST, Swatch, Wardrobe, Wear, add, draw, share, steps};
+use crate::picture::{Label, Picture, Rect};
 use crate::train::boxes::{self, Annotation};
 use crate::train::pictures;
 use crate::train::progress::Meter;
@@ -49,6 +49,9 @@ pub struct Args {
     /// How many of the others get a scarf, a collar or a high neck in place of a mask, 0 to 1
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub scarves: f32,
+    /// How many of the others get glasses, mostly dark ones, in place of a mask, 0 to 1
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub glasses: f32,
     /// Pictures made from each picture
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub variants: u32,
@@ -268,9 +271,6 @@ struct Drawn {
     tiles: Vec<Tile>,
 }
 
-/// What draws something on a bare face that leaves it bare.
-type Other = fn(&Picture, &Rect, &[Point; 5], &mut Random) -> Option<Picture>;
-
 /// One picture to be drawn on.
 struct Work<'a> {
     args: &'a Args,
@@ -320,15 +320,13 @@ impl Work<'_> {
             let style = self.wardrobe.draw(&mut random);
             let open = !face.ignore && face.label.is_none_or(|label| label == Label::WithoutMask);
             let points = face.landmarks.filter(|_| open && face.bounds.width() >= NARROWEST);
-            // Without beards and scarves the random numbers are those of before there were any.
+            // Without beards, scarves and glasses the random numbers are those of before there were any.
+            let Args { beards, scarves, glasses, .. } = *self.args;
+            let shares =
+                [(Extra::Beard, beards), (Extra::Scarf, scarves), (Extra::Glasses, glasses)];
             let mut happens = |share: f32| share > 0.0 && random.chance(share);
-            let other: Option<(&str, Other)> = if happens(self.args.beards) {
-                Some(("beard", grow))
-            } else if happens(self.args.scarves) {
-                Some(("scarf", wrap))
-            } else {
-                None
-            };
+            let extra =
+                shares.into_iter().find(|(_, share)| happens(*share)).map(|(extra, _)| extra);
             let swatch = match self.swatches.len() {
                 0 => None,
                 count => self.swatches.get(random.below(count)),
@@ -340,8 +338,8 @@ impl Work<'_> {
             };
             let drawn = points.and_then(|points| {
                 let (bounds, random) = (&face.bounds, &mut random);
-                if let Some((_, add)) = other {
-                    let bare = add(&picture, bounds, &points, random)?;
+                if let Some(extra) = extra {
+                    let bare = add(&picture, bounds, &points, extra, random)?;
                     return Some((bare, Label::WithoutMask, points));
                 }
                 let (masked, label) = draw(&picture, bounds, &points, &style, random)?;
@@ -352,7 +350,7 @@ impl Work<'_> {
                 Some((_, label, _)) => {
                     row.label = Some(label);
                     made.drawn.push(label);
-                    other.map_or([kind, style.wear.name()], |(name, _)| [name, ""])
+                    extra.map_or([kind, style.wear.name()], |extra| [extra.name(), ""])
                 }
                 None => {
                     row.label = row.label.or(Some(Label::WithoutMask)).filter(|_| !face.ignore);

@@ -1,4 +1,4 @@
-//! Mask synthesis: a drawn mask on a bare face, or a beard or a scarf, which are none.
+//! Mask synthesis: a drawn mask on a bare face, or a beard, glasses or a scarf, which are none.
 //!
 //! Five landmarks tell how a generic head stands; the mask, laid out on the frontal face, is put
 //! on it as a surface in space, so that it turns, leans and foreshortens with the head and its far
@@ -10,6 +10,7 @@ pub mod cloth;
 mod command;
 mod find;
 mod focus;
+mod glasses;
 mod head;
 mod light;
 mod mesh;
@@ -34,6 +35,7 @@ use crate::train::random::Random;
 use beard::Beard;
 use cloth::{Cloth, Mask};
 use focus::Focus;
+use glasses::Glasses;
 use head::{EAR, Head};
 use light::Light;
 use mesh::{Mesh, Region, Surface};
@@ -45,9 +47,10 @@ pub const NARROWEST: f32 = 18.0;
 const CUP: f32 = 0.13;
 /// What hangs down from the chin hangs as far forward as the chin is at this height.
 const CHIN: f32 = 1.62;
-/// How much of the light is lost where a mask or a scarf touches the face, and where a beard does.
+/// How much of the light is lost where a mask or a scarf touches the face, and where a beard or glasses do.
 const SHADOW: f32 = 0.34;
 const HAIR_SHADOW: f32 = 0.1;
+const GLASSES_SHADOW: f32 = 0.2;
 /// Least area of a mask that must lie within the picture, in squared eye distances: half of what
 /// the smallest shows.
 const SHOWN: f32 = 0.25;
@@ -90,35 +93,43 @@ pub fn draw_on(
     Some(style.wear.label())
 }
 
-/// The picture with a random beard on the face in `bounds`; `None` as with [`draw`]. Such a face is as
-/// bare as before.
-pub fn grow(
+/// What people wear or have on their faces that is no mask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extra {
+    Beard,
+    /// Or a collar, or a high neck.
+    Scarf,
+    /// Mostly dark ones.
+    Glasses,
+}
+
+impl Extra {
+    /// As `synthesise` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Extra::Beard => "beard",
+            Extra::Scarf => "scarf",
+            Extra::Glasses => "glasses",
+        }
+    }
+}
+
+/// The picture with a random `extra` on the face in `bounds`; `None` as with [`draw`]. The face is as bare,
+/// or as masked, as before.
+pub fn add(
     picture: &Picture,
     bounds: &Rect,
     landmarks: &[Point; 5],
+    extra: Extra,
     random: &mut Random,
 ) -> Option<Picture> {
-    let painted = Painted::beard(picture, bounds, landmarks, random)?;
-    let mut grown = picture.clone();
-    painted.merge(&mut grown, random);
-    Some(grown)
+    let painted = Painted::extra(picture, bounds, landmarks, extra, random)?;
+    let mut changed = picture.clone();
+    painted.merge(&mut changed, random);
+    Some(changed)
 }
 
-/// The picture with a random scarf or collar under the face in `bounds`; `None` as with [`draw`]. What the
-/// face wears stays as it was.
-pub fn wrap(
-    picture: &Picture,
-    bounds: &Rect,
-    landmarks: &[Point; 5],
-    random: &mut Random,
-) -> Option<Picture> {
-    let painted = Painted::scarf(picture, bounds, landmarks, random)?;
-    let mut wrapped = picture.clone();
-    painted.merge(&mut wrapped, random);
-    Some(wrapped)
-}
-
-/// A mask, a beard or a scarf in sharp focus, on its own, with what is needed to lay it on the picture.
+/// A mask, a beard, glasses or a scarf in sharp focus, on its own, with what is needed to lay it on the picture.
 struct Painted {
     layer: Layer,
     region: Region,
@@ -129,26 +140,28 @@ struct Painted {
 }
 
 impl Painted {
-    fn beard(
+    fn extra(
         picture: &Picture,
         bounds: &Rect,
         landmarks: &[Point; 5],
+        extra: Extra,
         random: &mut Random,
     ) -> Option<Self> {
         let read = read(picture, bounds, landmarks)?;
-        let beard = Beard::draw(random);
-        Self::laid(picture, read, &beard, |p| beard.in_space(p), HAIR_SHADOW)
-    }
-
-    fn scarf(
-        picture: &Picture,
-        bounds: &Rect,
-        landmarks: &[Point; 5],
-        random: &mut Random,
-    ) -> Option<Self> {
-        let read = read(picture, bounds, landmarks)?;
-        let scarf = Scarf::draw(random);
-        Self::laid(picture, read, &scarf, |p| scarf.in_space(p), SHADOW)
+        match extra {
+            Extra::Beard => {
+                let beard = Beard::draw(random);
+                Self::laid(picture, read, &beard, |p| beard.in_space(p), HAIR_SHADOW)
+            }
+            Extra::Scarf => {
+                let scarf = Scarf::draw(random);
+                Self::laid(picture, read, &scarf, |p| scarf.in_space(p), SHADOW)
+            }
+            Extra::Glasses => {
+                let glasses = Glasses::draw(random);
+                Self::laid(picture, read, &glasses, |p| glasses.in_space(p), GLASSES_SHADOW)
+            }
+        }
     }
 
     fn laid(
