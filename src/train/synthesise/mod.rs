@@ -8,6 +8,7 @@
 mod beard;
 pub mod cloth;
 mod command;
+mod extra;
 mod find;
 mod focus;
 mod glasses;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use cloth::Wear;
 pub use command::{Args, run};
+pub use extra::{Extra, add};
 pub use style::{Kind, Style, Wardrobe};
 pub use swatch::Swatch;
 
@@ -32,14 +34,11 @@ use crate::train::clip::canvas::Layer;
 use crate::train::clip::compose::gaussian;
 use crate::train::random::Random;
 
-use beard::Beard;
 use cloth::{Cloth, Mask};
 use focus::Focus;
-use glasses::Glasses;
 use head::{EAR, Head};
 use light::Light;
 use mesh::{Mesh, Region, Surface};
-use scarf::Scarf;
 
 /// Narrower faces, in pixels, are better left bare: the mask would be a smear.
 pub const NARROWEST: f32 = 18.0;
@@ -47,10 +46,8 @@ pub const NARROWEST: f32 = 18.0;
 const CUP: f32 = 0.13;
 /// What hangs down from the chin hangs as far forward as the chin is at this height.
 const CHIN: f32 = 1.62;
-/// How much of the light is lost where a mask or a scarf touches the face, and where a beard or glasses do.
+/// How much of the light is lost where a mask or a scarf touches the face.
 const SHADOW: f32 = 0.34;
-const HAIR_SHADOW: f32 = 0.1;
-const GLASSES_SHADOW: f32 = 0.2;
 /// Least area of a mask that must lie within the picture, in squared eye distances: half of what
 /// the smallest shows.
 const SHOWN: f32 = 0.25;
@@ -93,43 +90,8 @@ pub fn draw_on(
     Some(style.wear.label())
 }
 
-/// What people wear or have on their faces that is no mask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extra {
-    Beard,
-    /// Or a collar, or a high neck.
-    Scarf,
-    /// Mostly dark ones.
-    Glasses,
-}
-
-impl Extra {
-    /// As `synthesise` writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Extra::Beard => "beard",
-            Extra::Scarf => "scarf",
-            Extra::Glasses => "glasses",
-        }
-    }
-}
-
-/// The picture with a random `extra` on the face in `bounds`; `None` as with [`draw`]. The face is as bare,
-/// or as masked, as before.
-pub fn add(
-    picture: &Picture,
-    bounds: &Rect,
-    landmarks: &[Point; 5],
-    extra: Extra,
-    random: &mut Random,
-) -> Option<Picture> {
-    let painted = Painted::extra(picture, bounds, landmarks, extra, random)?;
-    let mut changed = picture.clone();
-    painted.merge(&mut changed, random);
-    Some(changed)
-}
-
-/// A mask, a beard, glasses or a scarf in sharp focus, on its own, with what is needed to lay it on the picture.
+/// A mask, a beard, glasses or a scarf in sharp focus, on its own, with what is needed to lay it on the
+/// picture.
 struct Painted {
     layer: Layer,
     region: Region,
@@ -140,30 +102,6 @@ struct Painted {
 }
 
 impl Painted {
-    fn extra(
-        picture: &Picture,
-        bounds: &Rect,
-        landmarks: &[Point; 5],
-        extra: Extra,
-        random: &mut Random,
-    ) -> Option<Self> {
-        let read = read(picture, bounds, landmarks)?;
-        match extra {
-            Extra::Beard => {
-                let beard = Beard::draw(random);
-                Self::laid(picture, read, &beard, |p| beard.in_space(p), HAIR_SHADOW)
-            }
-            Extra::Scarf => {
-                let scarf = Scarf::draw(random);
-                Self::laid(picture, read, &scarf, |p| scarf.in_space(p), SHADOW)
-            }
-            Extra::Glasses => {
-                let glasses = Glasses::draw(random);
-                Self::laid(picture, read, &glasses, |p| glasses.in_space(p), GLASSES_SHADOW)
-            }
-        }
-    }
-
     fn laid(
         picture: &Picture,
         (head, light, focus): (Head, Light, Focus),
