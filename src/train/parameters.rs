@@ -88,3 +88,16 @@ pub fn put<M: Module>(module: M, parameters: &Parameters) -> (M, Vec<String>, Ve
     let surplus = parameters.keys().filter(|name| !put.used.contains(name)).cloned().collect();
     (module, put.missing, surplus)
 }
+
+/// Adds `other` to `sum`, value by value; false, and `sum` is of no use, unless both have tensors of
+/// the same names and shapes.
+pub fn add(sum: &mut Parameters, other: &Parameters) -> bool {
+    sum.len() == other.len()
+        && sum.iter_mut().all(|(name, sum)| {
+            let Some(other) = other.get(name).filter(|other| other.shape == sum.shape) else {
+                return false;
+            };
+            sum.values.iter_mut().zip(&other.values).for_each(|(sum, value)| *sum += value);
+            true
+        })
+}

@@ -42,11 +42,12 @@ pub struct Args {
     pub data: DataArgs,
     #[arg(long, value_enum, default_value_t = Kind::Mobilenetv2)]
     pub network: Kind,
-    /// Published backbone weights of the same network and width: Keras' arrays in .npz, torchvision's
-    /// tensors in .safetensors or .pth, or 8-bit integers in .tflite; without, the network starts at
-    /// random.
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
+    /// Weights to start from, of the same network and width: published ones as Keras' arrays in .npz,
+    /// torchvision's tensors in .safetensors or .pth, or 8-bit integers in .tflite; or a classifier
+    /// that this program wrote (.onnx), whose head is kept where kind and labels are the same. Of
+    /// several classifiers the mean is taken. Without, the network starts at random.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub weights: Vec<PathBuf>,
     /// Where the model goes; the figures go beside it as .json.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -75,7 +76,7 @@ pub struct Args {
     /// How often a bare or masked face with known landmarks gets glasses, mostly dark ones, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub glasses: f32,
-    /// Epochs in all.
+    /// Epochs in all; 0 writes what --weights names, judged on the data.
     #[arg(long, default_value_t = 20)]
     pub epochs: usize,
     #[arg(long, default_value_t = 32)]
@@ -253,7 +254,12 @@ impl Args {
                 self.input.is_multiple_of(32),
                 "a multiple of 32".into(),
             ),
-            ("epochs", self.epochs.to_string(), self.epochs > 0, "1 or more".into()),
+            (
+                "epochs",
+                self.epochs.to_string(),
+                self.epochs > 0 || !self.weights.is_empty(),
+                "1 or more".into(),
+            ),
             ("batch", self.batch.to_string(), self.batch > 1, "2 or more".into()),
             ("width", width.to_string(), width > 0.0 && width <= 2.0, "in 0 to 2".into()),
             ("rate", rate.to_string(), rate > 0.0 && rate <= 1.0, in_0_to_1()),
@@ -301,10 +307,10 @@ impl Args {
                 return Err(ClassifierError::Option { option, value, allowed });
             }
         }
-        if self.weights.is_none() && self.head_epochs > 0 {
+        if self.weights.is_empty() && self.head_epochs > 0 {
             return Err(ClassifierError::FrozenAtRandom { option: "head-epochs" });
         }
-        if self.weights.is_none() && self.freeze != Freeze::None {
+        if self.weights.is_empty() && self.freeze != Freeze::None {
             return Err(ClassifierError::FrozenAtRandom { option: "freeze" });
         }
         Ok(())
@@ -330,15 +336,13 @@ impl Args {
                 None => name,
             })
             .collect();
-        let name = |path: &Option<PathBuf>| {
-            path.as_ref()
-                .and_then(|path| path.file_name())
-                .map(|n| n.to_string_lossy().into_owned())
-        };
+        let file = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().into_owned());
+        let name = |path: &Option<PathBuf>| path.as_ref().and_then(file);
+        let weights: Vec<String> = self.weights.iter().filter_map(file).collect();
         let geometry = fit.views.geometry;
         let mut settings = json!({
             "network": format!("{} {}", config.kind.name(), config.width),
-            "weights": name(&self.weights),
+            "weights": (!weights.is_empty()).then(|| weights.join(", ")),
             "layout": config.layout.name(),
             "head": config.head.name(),
             "input": self.input,
@@ -405,8 +409,8 @@ impl Args {
                 digest.face(&cut.path, cut.bounds, &[side as u8, cut.label as u8]);
             }
         }
-        let files = [&self.weights, &self.teacher, &self.data.detector];
-        for path in files.into_iter().flatten() {
+        let others = [&self.teacher, &self.data.detector].into_iter().flatten();
+        for path in self.weights.iter().chain(others) {
             digest
                 .file(path)
                 .map_err(|source| ClassifierError::Unreadable { path: path.clone(), source })?;

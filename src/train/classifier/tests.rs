@@ -1,16 +1,18 @@
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use clap::Parser;
 
 use super::{Args, ClassifierError, judge, ship, train};
 use crate::picture::{Label, Picture, Probabilities};
 use crate::train::data::tests::toy_folder;
-use crate::train::data::{Cut, DataError};
+use crate::train::data::{Cut, DataError, Teacher};
 use crate::train::fit::FitError;
 use crate::train::layers::Layout;
 use crate::train::mobilenet::{MobileNetConfig, tests::keras_file};
-use crate::train::network::Freeze;
+use crate::train::network::tests::{lively, narrow};
+use crate::train::network::{Freeze, HeadKind, Kind, export};
 use crate::train::parameters;
 
 #[derive(Parser)]
@@ -95,11 +97,15 @@ fn numbers_that_cannot_work_are_refused_before_anything_is_read() {
     assert!(warm.starts_with("--warm-up 1 is not possible with --schedule one-cycle"), "{warm}");
     assert_eq!(refused(|args| args.early_stop = Some(0)), "--early-stop 0 is not 1 or more");
     let random = refused(|args| {
-        args.weights = None;
+        args.weights = vec![];
         args.freeze = Freeze::All;
     });
     assert_eq!(random, "--freeze needs --weights: layers that start at random must learn");
-    assert_eq!(refused(|args| args.epochs = 0), "--epochs 0 is not 1 or more");
+    let nothing = refused(|args| {
+        args.weights = vec![];
+        args.epochs = 0;
+    });
+    assert_eq!(nothing, "--epochs 0 is not 1 or more");
 }
 
 #[test]
@@ -127,7 +133,7 @@ fn resnet_learns_from_random_weights_and_ends_in_a_model_that_loads() {
     let folder = tempfile::tempdir().unwrap();
     let data = toy_folder(5);
     let mut args = line(folder.path(), data.path(), &["--network", "resnet50", "--epochs", "1"]);
-    args.weights = None;
+    args.weights = vec![];
     let report = train(&args).unwrap();
     assert_eq!(judge(&args.out, &args.data, false).unwrap().report, report);
     let figures = std::fs::read_to_string(folder.path().join("out/toy.json")).unwrap();
@@ -194,6 +200,41 @@ fn a_classifier_teaches_another_one_and_is_named_in_its_figures() {
     );
     args.teacher = Some(folder.path().join("weights.npz"));
     assert!(matches!(train(&args), Err(ClassifierError::Vision(_))));
+}
+
+#[test]
+fn a_training_goes_on_from_a_model_that_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = toy_folder(12);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (own, out, checkpoint) = (path("own.onnx"), path("on.onnx"), path("on"));
+    let config = narrow(Kind::Mobilenetv2, Layout::Keras, HeadKind::Single);
+    let metadata = [
+        ("maskgate.labels", "with_mask,without_mask,incorrect_mask"),
+        ("maskgate.input", "32"),
+        ("maskgate.crop", "square margin=0.15 border=replicate"),
+    ];
+    let network = lively(config, &Device::flex()).valid();
+    std::fs::write(&own, export(&network, 32, &metadata).unwrap().bytes).unwrap();
+    // With all but the head frozen, and steps of next to nothing, it answers as it did.
+    let more = ["--epochs", "1", "--freeze", "all", "--rate", "1e-9", "--weight-decay", "0"];
+    let more = [&more[..], &["--out", &out, "--checkpoint", &checkpoint]].concat();
+    let mut args = line(folder.path(), data.path(), &more);
+    args.weights = vec![own.clone().into()];
+    let before = judge(Path::new(&own), &args.data, false).unwrap().report.loss.unwrap();
+    let after = train(&args).unwrap().loss.unwrap();
+    assert!((after - before).abs() < 0.01, "{before} {after}");
+
+    // Other classes, another head; another width is told.
+    std::fs::remove_dir_all(data.path().join("incorrect_mask")).unwrap();
+    train(&args).unwrap();
+    assert_eq!(Teacher::open(&args.out).unwrap().labels(), [Label::WithMask, Label::WithoutMask]);
+    args.epochs = 0;
+    let refused = train(&args).unwrap_err().to_string();
+    assert_eq!(refused, "--epochs 0 is not 1 or more, where the head starts anew");
+    args.width = Some(0.2);
+    let refused = train(&args).unwrap_err().to_string();
+    assert!(refused.contains("another network or width than MobileNetV2"), "{refused}");
 }
 
 /// What is fitted where the classifier says `sure` of every answer, and of `faces` faces all but

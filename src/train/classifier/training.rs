@@ -57,8 +57,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     options.check()?;
     let checkpoint = Checkpoint::new(&options.checkpoint)?;
     let device = Device::flex().autodiff();
-    let read = |path| Published::read(path, options.network);
-    let published = options.weights.as_deref().map(read).transpose()?;
+    let published = Published::mean(&options.weights, options.network)?;
     let layout = published.as_ref().map_or(Layout::Keras, |file| file.layout);
     let build = |classes: usize| -> Result<(NetworkConfig, Network), ClassifierError> {
         device.seed(options.data.seed);
@@ -86,6 +85,15 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     }
     if classes.len() != config.classes {
         (config, network) = build(classes.len())?;
+    }
+    if let Some(file) = &published {
+        let (filled, whole) = file.put_head(network, &classes);
+        network = filled;
+        eprintln!("weights: {}", if whole { "with their head" } else { "the head starts anew" });
+        if options.epochs == 0 && !whole {
+            let allowed = "1 or more, where the head starts anew".into();
+            return Err(ClassifierError::Option { option: "epochs", value: "0".into(), allowed });
+        }
     }
     tell_size(options, &config, &network)?;
 

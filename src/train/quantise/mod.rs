@@ -6,7 +6,7 @@ mod calibrate;
 mod histogram;
 mod layers;
 mod range;
-mod source;
+pub(in crate::train) mod source;
 mod tensors;
 #[cfg(test)]
 mod tests;

@@ -1,27 +1,41 @@
-//! Published weights into a network: .npz, .safetensors, .pth and .tflite files, their names and
-//! layouts. Every tensor of the backbone must be found and every tensor of the file must find its place.
-//! Never: training; the head keeps its own values.
+//! Weights into a network: published ones in .npz, .safetensors, .pth and .tflite files, and our own
+//! classifiers in .onnx files; their names and layouts. Every tensor of the backbone must be found and
+//! every tensor of the file must find its place. Only our own files have a head that fits.
+//! Never: training.
 
 mod files;
+mod own;
 #[cfg(test)]
 mod tests;
 mod tflite;
 
 use std::path::{Path, PathBuf};
 
+use self::own::OwnHead;
+use self::tflite::Folded;
 use super::layers::Layout;
 use super::network::{Backbone, Kind, Network};
 use super::parameters::{self, Parameters, Values};
 use super::resnet::DEPTHS;
 use super::{mobilenet, resnet};
+use crate::picture::Label;
+use crate::vision::VisionError;
 
 /// Why a file of weights cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     #[error("{path}: cannot be read: {reason}")]
     Unreadable { path: PathBuf, reason: String },
-    #[error("{path}: weights are read from .npz, .safetensors, .pth, .pt and .tflite")]
+    #[error("{path}: weights are read from .npz, .safetensors, .pth, .pt, .tflite and .onnx")]
     UnknownKind { path: PathBuf },
+    #[error(transparent)]
+    Model(#[from] VisionError),
+    #[error("{0}")]
+    NotOurs(String),
+    #[error(
+        "{path}: not to be averaged with {first}: the mean is taken of classifiers that this program wrote (.onnx), of one network, head and labels"
+    )]
+    Unlike { path: PathBuf, first: PathBuf },
     #[error("{path}: {found} convolutions before its classes; MobileNetV2 has {wanted}")]
     OtherGraph { path: PathBuf, found: usize, wanted: usize },
     #[error("{path}: read for MobileNetV2 alone; take torchvision's weights for {network}")]
@@ -67,13 +81,17 @@ pub struct Published {
     /// Normalisation is folded into the convolutions, and must be measured before training.
     pub folded: bool,
     tensors: Parameters,
+    head: Option<OwnHead>,
 }
 
 impl Published {
     /// Reads the file at `path` for a network of `kind`.
     pub fn read(path: &Path, kind: Kind) -> Result<Self, WeightsError> {
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tflite")) {
-            return Self::unfolded(path, kind);
+            return Self::tflite(path, kind);
+        }
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")) {
+            return Self::own(path, kind);
         }
         let raw = files::read(path)?;
         let layout = if raw.keys().any(|name| name.contains('/')) {
@@ -112,21 +130,72 @@ impl Published {
                 names,
             });
         }
-        Ok(Self { path: path.to_owned(), layout, folded: false, tensors })
+        Ok(Self { path: path.to_owned(), layout, folded: false, tensors, head: None })
     }
 
-    /// Reads a .tflite file, which knows neither names nor normalisation: layers are told by their
-    /// order, and normalisation only adds the bias.
-    fn unfolded(path: &Path, kind: Kind) -> Result<Self, WeightsError> {
+    /// Reads the files at `paths`; of several, classifiers of ours, the mean. Those that went on from
+    /// one another lie in one valley, and their mean is often better than each (Wortsman et al.,
+    /// "Model soups", 2022).
+    pub fn mean(paths: &[PathBuf], kind: Kind) -> Result<Option<Self>, WeightsError> {
+        let Some((first, others)) = paths.split_first() else { return Ok(None) };
+        let mut sum = Self::read(first, kind)?;
+        for path in others {
+            let file = Self::read(path, kind)?;
+            let unlike = || WeightsError::Unlike { path: path.clone(), first: first.clone() };
+            let (Some(head), Some(more)) = (&mut sum.head, &file.head) else {
+                return Err(unlike());
+            };
+            let same = sum.layout == file.layout
+                && head.labels == more.labels
+                && parameters::add(&mut sum.tensors, &file.tensors)
+                && parameters::add(&mut head.tensors, &more.tensors);
+            if !same {
+                return Err(unlike());
+            }
+        }
+        let heads = sum.head.iter_mut().flat_map(|head| head.tensors.values_mut());
+        for tensor in sum.tensors.values_mut().chain(heads) {
+            tensor.values.iter_mut().for_each(|value| *value /= paths.len() as f32);
+        }
+        Ok(Some(sum))
+    }
+
+    /// Reads a .tflite file.
+    fn tflite(path: &Path, kind: Kind) -> Result<Self, WeightsError> {
+        let mut layers = tflite::convolutions(path)?;
+        // ImageNet's classes are a convolution here.
+        layers.pop();
+        Self::unfolded(path, kind, Layout::Keras, layers)
+    }
+
+    /// Reads a classifier that this trainer wrote.
+    fn own(path: &Path, kind: Kind) -> Result<Self, WeightsError> {
+        let mut file = own::read(path)?;
+        // The first layer of torchvision's layout makes its input of ours.
+        let first = file.convolutions.first().map(|layer| layer.kernel.shape.clone());
+        let layout = if first.is_some_and(|shape| shape == [3, 1, 1, 1]) {
+            file.convolutions.remove(0);
+            Layout::Torchvision
+        } else {
+            Layout::Keras
+        };
+        let backbone = Self::unfolded(path, kind, layout, file.convolutions)?;
+        Ok(Self { head: Some(file.head), ..backbone })
+    }
+
+    /// Of files that know neither names nor normalisation: layers are told by their order, and
+    /// normalisation only adds the bias.
+    fn unfolded(
+        path: &Path,
+        kind: Kind,
+        layout: Layout,
+        layers: Vec<Folded>,
+    ) -> Result<Self, WeightsError> {
         let path = path.to_owned();
         if kind != Kind::Mobilenetv2 {
             return Err(WeightsError::OnlyMobileNet { path, network: kind.name() });
         }
-        let layout = Layout::Keras;
         let names = mobilenet::order();
-        let mut layers = tflite::convolutions(&path)?;
-        // ImageNet's classes are a convolution here.
-        layers.pop();
         if layers.len() != names.len() {
             let (found, wanted) = (layers.len(), names.len());
             return Err(WeightsError::OtherGraph { path, found, wanted });
@@ -144,7 +213,7 @@ impl Published {
             tensors.insert(format!("{name}.norm.beta"), layer.bias);
             tensors.insert(format!("{name}.conv.weight"), layer.kernel);
         }
-        Ok(Self { path, layout, folded: true, tensors })
+        Ok(Self { path, layout, folded: true, tensors, head: None })
     }
 
     /// `network` with this backbone, which must have been made in the same layout.
@@ -165,6 +234,18 @@ impl Published {
         }
         let (path, network) = (self.path.clone(), name.to_owned());
         Err(WeightsError::Mismatch { path, network, missing, surplus })
+    }
+
+    /// `network` with the head of a classifier of ours, where that is of the same kind and for the
+    /// same `labels`; the second value says so.
+    pub fn put_head(&self, network: Network, labels: &[Label]) -> (Network, bool) {
+        let Some(file) = self.head.as_ref().filter(|file| file.labels == labels) else {
+            return (network, false);
+        };
+        let Network { backbone, head } = network;
+        let (filled, missing, surplus) = parameters::put(head.clone(), &file.tensors);
+        let fits = missing.is_empty() && surplus.is_empty();
+        (Network { backbone, head: if fits { filled } else { head } }, fits)
     }
 }
 

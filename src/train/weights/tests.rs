@@ -135,7 +135,10 @@ fn weights_of_another_network_are_refused_with_what_is_wrong() {
     std::fs::write(&torn, [0u8; 100]).unwrap();
     assert!(read(&torn, Kind::Mobilenetv2).contains("torn.pth: cannot be read"));
     let picture = read(&PathBuf::from("w.png"), Kind::Mobilenetv2);
-    assert_eq!(picture, "w.png: weights are read from .npz, .safetensors, .pth, .pt and .tflite");
+    assert_eq!(
+        picture,
+        "w.png: weights are read from .npz, .safetensors, .pth, .pt, .tflite and .onnx"
+    );
 }
 
 /// Writes convolutions as TFLite has them: whole numbers with a scale for each output. The last one
