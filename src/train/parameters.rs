@@ -101,3 +101,10 @@ pub fn add(sum: &mut Parameters, other: &Parameters) -> bool {
             true
         })
 }
+
+/// Divides every value, as of a sum whose mean is wanted.
+pub fn divide(sum: &mut Parameters, count: usize) {
+    for tensor in sum.values_mut() {
+        tensor.values.iter_mut().for_each(|value| *value /= count as f32);
+    }
+}

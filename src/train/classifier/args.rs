@@ -76,7 +76,7 @@ pub struct Args {
     /// How often a bare or masked face with known landmarks gets glasses, mostly dark ones, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub glasses: f32,
-    /// Epochs in all; 0 writes what --weights names, judged on the data.
+    /// Epochs in all; 0 judges and writes what --weights (.onnx) names.
     #[arg(long, default_value_t = 20)]
     pub epochs: usize,
     #[arg(long, default_value_t = 32)]
@@ -240,6 +240,12 @@ impl Args {
         }
     }
 
+    /// Whether it starts from classifiers of ours, which bring a head.
+    fn goes_on(&self) -> bool {
+        let own = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+        !self.weights.is_empty() && self.weights.iter().all(own)
+    }
+
     /// Refuses numbers that would fail only after the data was read.
     pub fn check(&self) -> Result<(), ClassifierError> {
         let (width, rate) = (self.width(), self.rate());
@@ -257,7 +263,7 @@ impl Args {
             (
                 "epochs",
                 self.epochs.to_string(),
-                self.epochs > 0 || !self.weights.is_empty(),
+                self.epochs > 0 || self.goes_on(),
                 "1 or more".into(),
             ),
             ("batch", self.batch.to_string(), self.batch > 1, "2 or more".into()),

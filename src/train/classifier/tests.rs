@@ -106,6 +106,7 @@ fn numbers_that_cannot_work_are_refused_before_anything_is_read() {
         args.epochs = 0;
     });
     assert_eq!(nothing, "--epochs 0 is not 1 or more");
+    assert_eq!(refused(|args| args.epochs = 0), nothing, "published weights have no head");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 
 use super::network::{Head, Network};
 use super::width;
-use crate::train::parameters::{self, Parameters, Values};
+use crate::train::parameters;
 
 /// PyTorch's default, which the published net was trained with.
 const EPSILON: f32 = 1e-5;
@@ -23,19 +23,13 @@ const EPSILON: f32 = 1e-5;
 /// one another lie in one valley, and their mean is often better than each (Wortsman et al., "Model
 /// soups", 2022).
 pub fn start_from(network: Network, paths: &[PathBuf], device: &Device) -> Result<Network> {
-    let mut sum = Parameters::new();
-    for path in paths {
+    let Some((first, others)) = paths.split_first() else { return Ok(network) };
+    let mut sum = parameters::take(&started(network.clone(), first, device)?);
+    for path in others {
         let one = parameters::take(&started(network.clone(), path, device)?);
-        for (name, tensor) in one {
-            let total = sum.entry(name).or_insert_with(|| Values {
-                shape: tensor.shape,
-                values: vec![0.0; tensor.values.len()],
-            });
-            for (total, value) in total.values.iter_mut().zip(tensor.values) {
-                *total += value / paths.len() as f32;
-            }
-        }
+        ensure!(parameters::add(&mut sum, &one), "{}: another network", path.display());
     }
+    parameters::divide(&mut sum, paths.len());
     Ok(parameters::put(network, &sum).0)
 }
 

@@ -12,7 +12,6 @@ mod tflite;
 use std::path::{Path, PathBuf};
 
 use self::own::OwnHead;
-use self::tflite::Folded;
 use super::layers::Layout;
 use super::network::{Backbone, Kind, Network};
 use super::parameters::{self, Parameters, Values};
@@ -57,6 +56,12 @@ pub enum WeightsError {
         some(surplus)
     )]
     Mismatch { path: PathBuf, network: String, missing: Vec<String>, surplus: Vec<String> },
+}
+
+/// A convolution as numbers: its kernel as out, in, height, width, and its bias.
+struct Folded {
+    kernel: Values,
+    bias: Values,
 }
 
 /// Names for a message: all of a few, the first of many.
@@ -153,9 +158,9 @@ impl Published {
                 return Err(unlike());
             }
         }
-        let heads = sum.head.iter_mut().flat_map(|head| head.tensors.values_mut());
-        for tensor in sum.tensors.values_mut().chain(heads) {
-            tensor.values.iter_mut().for_each(|value| *value /= paths.len() as f32);
+        parameters::divide(&mut sum.tensors, paths.len());
+        if let Some(head) = &mut sum.head {
+            parameters::divide(&mut head.tensors, paths.len());
         }
         Ok(Some(sum))
     }

@@ -1,10 +1,10 @@
 //! Classifiers that this trainer wrote, to go on from: their convolutions with normalisation folded
 //! into them, and the head.
+//! Never: what other tools write; the detector's files.
 
 use std::path::Path;
 
-use super::WeightsError;
-use super::tflite::Folded;
+use super::{Folded, WeightsError};
 use crate::picture::Label;
 use crate::train::parameters::{Parameters, Values};
 use crate::train::quantise::source::{Source, Weighted, Work};

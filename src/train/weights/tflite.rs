@@ -4,14 +4,8 @@ use std::path::Path;
 
 use tract_tflite::tflite::{BuiltinOperator, Model, SubGraph, TensorType, root_as_model};
 
-use super::WeightsError;
+use super::{Folded, WeightsError};
 use crate::train::parameters::Values;
-
-/// A convolution as numbers: its kernel as out, in, height, width, and its bias.
-pub struct Folded {
-    pub kernel: Values,
-    pub bias: Values,
-}
 
 /// The convolutions of the file at `path` in the order in which they are run.
 pub fn convolutions(path: &Path) -> Result<Vec<Folded>, WeightsError> {
