@@ -20,6 +20,10 @@ pub struct Args {
     /// Teacher detectors: YuNet or UltraFace ONNX files
     #[arg(long, required = true, num_args = 1..)]
     teacher: Vec<PathBuf>,
+    /// A detector that has learned from such labels: what it alone sees in a picture that nobody
+    /// annotated is ignored instead of being called background
+    #[arg(long, value_name = "FILE")]
+    student: Option<PathBuf>,
     /// A folder of pictures; a CSV of the same name beside it, if there is one, is completed:
     /// its boxes stay, get landmarks, and faces it lacks are added as ignored
     #[arg(long)]
@@ -48,12 +52,25 @@ pub struct Args {
     sure: f32,
 }
 
+/// Score from which on the student's word counts. Its scores are the overlap that it expects of its
+/// box with the face's, which is less than a teacher's are.
+const STUDENT_DOUBT: f32 = 0.3;
+
+/// A detector that looks at the pictures at one size.
+struct Look {
+    detector: Detector,
+    /// Whose word makes a face; the student's does not.
+    teacher: bool,
+}
+
 /// A face with the number of views that saw it.
 struct Seen {
     face: Face,
-    /// Those of the surest view that finds landmarks; UltraFace merely places them.
+    /// Those of the surest teacher that finds landmarks; UltraFace merely places them.
     landmarks: Option<[Point; 5]>,
     views: usize,
+    /// Whether a teacher is among them.
+    taught: bool,
 }
 
 /// Runs the command.
@@ -116,10 +133,11 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Every teacher at every size it takes.
-fn views(args: &Args) -> Result<Vec<Detector>> {
+/// Every teacher, and the student, at every size it takes.
+fn views(args: &Args) -> Result<Vec<Look>> {
     let mut views = Vec::new();
-    for path in &args.teacher {
+    let teachers = args.teacher.iter().map(|path| (path, true));
+    for (path, teacher) in teachers.chain(args.student.iter().map(|path| (path, false))) {
         let open = || ModelFile::open(path, "", ("", &[]));
         let fixed = Family::of(&open()?)?.fixed_size();
         let sizes = match fixed {
@@ -130,10 +148,10 @@ fn views(args: &Args) -> Result<Vec<Detector>> {
             let config = config::Detector {
                 width: size,
                 height: size,
-                threshold: args.doubt,
+                threshold: if teacher { args.doubt } else { STUDENT_DOUBT },
                 ..config::Detector::default()
             };
-            views.push(Detector::from_file(open()?, &config)?);
+            views.push(Look { detector: Detector::from_file(open()?, &config)?, teacher });
         }
     }
     Ok(views)
@@ -158,26 +176,28 @@ pub(super) fn pictures_in(folder: &Path) -> Result<Vec<AnnotatedImage>> {
 }
 
 /// Everything any view sees, the same face counted once.
-fn look(views: &mut [Detector], picture: &Picture) -> Result<Vec<Seen>> {
+fn look(views: &mut [Look], picture: &Picture) -> Result<Vec<Seen>> {
     let mirror = picture.mirrored();
     let width = picture.width() as f32;
-    let mut all: Vec<(Face, bool)> = Vec::new();
-    for view in views {
-        let finds = view.family().finds_landmarks();
-        all.extend(view.detect(picture)?.into_iter().map(|face| (face, finds)));
-        let mirrored = view.detect(&mirror)?;
-        all.extend(mirrored.iter().map(|face| (face.mirrored(width), finds)));
+    let mut all: Vec<Seen> = Vec::new();
+    for Look { detector, teacher } in views {
+        let finds = *teacher && detector.family().finds_landmarks();
+        let mut faces = detector.detect(picture)?;
+        faces.extend(detector.detect(&mirror)?.iter().map(|face| face.mirrored(width)));
+        all.extend(faces.into_iter().map(|face| {
+            let landmarks = finds.then_some(face.landmarks);
+            Seen { face, landmarks, views: 1, taught: *teacher }
+        }));
     }
     let mut best: Vec<Seen> = Vec::new();
-    all.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
-    for (face, finds) in all {
-        let landmarks = finds.then_some(face.landmarks);
-        match best.iter_mut().find(|seen| same(&seen.face, &face)) {
+    all.sort_by(|a, b| b.taught.cmp(&a.taught).then(b.face.score.total_cmp(&a.face.score)));
+    for view in all {
+        match best.iter_mut().find(|seen| same(&seen.face, &view.face)) {
             Some(seen) => {
                 seen.views += 1;
-                seen.landmarks = seen.landmarks.or(landmarks);
+                seen.landmarks = seen.landmarks.or(view.landmarks);
             }
-            None => best.push(Seen { face, landmarks, views: 1 }),
+            None => best.push(view),
         }
     }
     Ok(best)
@@ -212,7 +232,7 @@ fn rows(image: &AnnotatedImage, seen: &[Seen], args: &Args) -> Vec<(Annotation, 
     }
     let annotated = !boxes.is_empty();
     for (s, _) in seen.iter().zip(&used).filter(|(_, used)| !**used) {
-        let believed = s.face.score >= args.believe && s.views >= 2;
+        let believed = s.taught && s.face.score >= args.believe && s.views >= 2;
         if annotated && !believed {
             // The annotators looked here and saw no face; a doubt of the teacher's is not enough.
             continue;
@@ -277,6 +297,22 @@ mod tests {
         let words = ["label", "--teacher", &detector, "--images", &paths[0], "--out", &paths[1]];
         run(&Line::try_parse_from(words.iter().chain(more)).unwrap().args).unwrap();
         boxes::read(&out).unwrap().images
+    }
+
+    #[test]
+    fn what_only_the_student_sees_is_ignored() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let student = root.join("models/detector.onnx").display().to_string();
+        let faces = |more: &[&str]| -> Vec<(bool, bool)> {
+            let images = labelled(more);
+            let faces = images.iter().flat_map(|image| &image.faces);
+            faces.map(|face| (face.ignore, face.landmarks.is_some())).collect()
+        };
+        // A teacher that is never sure enough to say a word.
+        let silent = ["--doubt", "1", "--student", &student];
+        assert_eq!(faces(&silent), [(true, false), (true, false)]);
+        assert_eq!(faces(&silent[..2]), []);
+        assert_eq!(faces(&["--student", &student]), [(false, true), (false, true)]);
     }
 
     #[test]
