@@ -1,6 +1,6 @@
 //! Where the face lies in the view: margin, shift, turn, zoom, shear, mirror, as one affine map.
 
-use crate::picture::Picture;
+use crate::picture::{Picture, Point};
 use crate::train::random::Random;
 
 /// Maps a position in the view to one in the source, both in pixels:
@@ -57,6 +57,52 @@ impl Geometry {
         let x = source as f32 / 2.0 + box_side * random.range(-self.shift, self.shift);
         let y = source as f32 / 2.0 + box_side * random.range(-self.shift, self.shift);
         Affine { a, b, c: x - a * middle - b * middle, d, e, f: y - d * middle - e * middle }
+    }
+}
+
+/// A turn about the middle of a square sample.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    sin: f32,
+    cos: f32,
+    middle: f32,
+}
+
+impl Turn {
+    /// By `angle` radians, clockwise, about (`middle`, `middle`).
+    pub fn new(angle: f32, middle: f32) -> Self {
+        let (sin, cos) = angle.sin_cos();
+        Self { sin, cos, middle }
+    }
+
+    /// Where a point comes to lie.
+    pub fn apply(&self, p: Point) -> Point {
+        let (x, y) = (p.x - self.middle, p.y - self.middle);
+        Point {
+            x: self.cos * x - self.sin * y + self.middle,
+            y: self.sin * x + self.cos * y + self.middle,
+        }
+    }
+
+    /// Width and height of the box around a turned ellipse of this width and height, which a face
+    /// is more like than a rectangle.
+    pub fn extent(&self, width: f32, height: f32) -> (f32, f32) {
+        let along = |a: f32, b: f32| (a * self.cos).hypot(b * self.sin);
+        (along(width, height), along(height, width))
+    }
+
+    /// From the turned sample into an upright one of `wide` pixels a side with the same middle.
+    pub fn map(&self, wide: usize) -> Affine {
+        let (sin, cos, middle) = (self.sin, self.cos, self.middle);
+        let there = wide as f32 / 2.0;
+        Affine {
+            a: cos,
+            b: sin,
+            c: there - (cos + sin) * middle,
+            d: -sin,
+            e: cos,
+            f: there - (cos - sin) * middle,
+        }
     }
 }
 

@@ -7,5 +7,5 @@ mod photometric;
 #[cfg(test)]
 mod tests;
 
-pub use geometric::{Affine, Geometry, warp};
+pub use geometric::{Affine, Geometry, Turn, warp};
 pub use photometric::{cover_below, photometric};

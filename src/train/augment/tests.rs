@@ -1,5 +1,5 @@
-use super::{Affine, Geometry, cover_below, photometric, warp};
-use crate::picture::Picture;
+use super::{Affine, Geometry, Turn, cover_below, photometric, warp};
+use crate::picture::{Picture, Point};
 use crate::train::random::Random;
 
 fn noise(seed: u64, side: u32) -> Picture {
@@ -77,4 +77,30 @@ fn tiny_pictures_are_no_trouble() {
     }
     let still = Affine { a: 1.0, b: 0.0, c: 0.0, d: 0.0, e: 1.0, f: 0.0 };
     assert_eq!(warp(&Picture::new(0, 0), &still, 2).pixels(), [0; 12]);
+}
+
+#[test]
+fn what_is_turned_lies_where_the_turn_says() {
+    let mut upright = Picture::new(140, 140);
+    for (x, y) in [(90, 60), (91, 60), (90, 61), (91, 61)] {
+        upright.put(x, y, [255; 3]);
+    }
+    for angle in [-0.6, -0.2, 0.3, 0.6_f32] {
+        let turn = Turn::new(angle, 50.0);
+        let sample = warp(&upright, &turn.map(140), 100);
+        // The sample's middle is the upright one's, 20 px further in.
+        let there = turn.apply(Point { x: 91.0 - 20.0, y: 61.0 - 20.0 });
+        let light = sample.get(there.x as i64, there.y as i64).unwrap_or_default();
+        assert!(light[0] > 100, "{angle}: {light:?} at {there:?}");
+    }
+}
+
+#[test]
+fn the_box_around_a_turned_face_is_that_of_its_ellipse() {
+    let extent = |angle: f32| Turn::new(angle, 0.0).extent(30.0, 40.0);
+    assert_eq!(extent(0.0), (30.0, 40.0));
+    let (wide, high) = extent(std::f32::consts::FRAC_PI_2);
+    assert!((wide - 40.0).abs() < 1e-3 && (high - 30.0).abs() < 1e-3);
+    let (wide, high) = extent(std::f32::consts::FRAC_PI_4);
+    assert!((wide - high).abs() < 1e-3 && (wide - 35.355).abs() < 1e-2, "{wide}");
 }

@@ -6,7 +6,7 @@ use super::scene::Scenes;
 use super::targets::{self, Cells, Target};
 use super::view::View;
 use crate::picture::{Face, Picture, Point, Rect};
-use crate::train::augment;
+use crate::train::augment::{self, Turn};
 use crate::train::random::Random;
 use crate::train::synthesise::{self, NARROWEST, Wardrobe};
 use crate::vision::crop;
@@ -126,11 +126,11 @@ fn piece(
         View::of_face(sources, wanted, shape.side, !empty.is_empty(), random)
     };
     let mut picture = view.cut(shape.side, empty, random);
-    let View { scene, region } = view;
+    let View { scene, region, turn } = view;
     let side = shape.side as f32;
     let scale = side / region.width();
     let mut faces: Vec<Target> =
-        scene.faces.iter().filter_map(|face| place(face, &region, scale, side)).collect();
+        scene.faces.iter().filter_map(|face| place(face, &region, turn, scale, side)).collect();
     mask(&mut picture, &faces, drawn, random);
     if from_empty && random.chance(CLOCKED) {
         for _ in 0..=random.below(CLOCKS) {
@@ -167,24 +167,25 @@ fn mask(picture: &mut Picture, faces: &[Target], drawn: f32, random: &mut Random
 }
 
 /// The face in the sample's pixels, `None` where nothing of it is left.
-fn place(face: &Target, region: &Rect, scale: f32, side: f32) -> Option<Target> {
-    let b = face.bounds;
+fn place(face: &Target, region: &Rect, turn: f32, scale: f32, side: f32) -> Option<Target> {
+    let turn = Turn::new(turn, side / 2.0);
+    let moved_point =
+        |p: Point| Point { x: (p.x - region.x1) * scale, y: (p.y - region.y1) * scale };
+    let center = turn.apply(moved_point(face.bounds.center()));
+    let (wide, high) = turn.extent(face.bounds.width() * scale, face.bounds.height() * scale);
     let moved = Rect {
-        x1: (b.x1 - region.x1) * scale,
-        y1: (b.y1 - region.y1) * scale,
-        x2: (b.x2 - region.x1) * scale,
-        y2: (b.y2 - region.y1) * scale,
+        x1: center.x - wide / 2.0,
+        y1: center.y - high / 2.0,
+        x2: center.x + wide / 2.0,
+        y2: center.y + high / 2.0,
     };
     let bounds = moved.clamped(side, side);
     if bounds.area() <= 0.0 {
         return None;
     }
-    let center = moved.center();
     let inside = center.x > 0.0 && center.y > 0.0 && center.x < side && center.y < side;
     let clear = inside && bounds.area() >= VISIBLE * moved.area();
-    let landmarks = face.landmarks.map(|points| {
-        points.map(|p| Point { x: (p.x - region.x1) * scale, y: (p.y - region.y1) * scale })
-    });
+    let landmarks = face.landmarks.map(|points| points.map(|p| turn.apply(moved_point(p))));
     Some(Target {
         bounds,
         landmarks,
@@ -220,7 +221,7 @@ mod tests {
         let face =
             Target { bounds, landmarks: Some([bounds.center(); 5]), ignore: false, bare: true };
         let scenes = vec![Scene { picture, faces: vec![face] }];
-        let sources = [Scenes { name: "drawn".into(), scenes, lures: Vec::new() }];
+        let sources = [Scenes::new("drawn", scenes)];
         let mut random = Random::new(5);
         for _ in 0..50 {
             let mosaic = random.chance(0.5);
@@ -248,12 +249,12 @@ mod tests {
         let face = Target { bounds, landmarks: None, ignore: false, bare: true };
         let tight = Scene { picture: of(255, 100, 120), faces: vec![face] };
         let room = Scene { picture: of(0, 640, 480), faces: Vec::new() };
-        let scenes = |scene| [Scenes { name: "drawn".into(), scenes: vec![scene], lures: vec![] }];
+        let scenes = |scene| [Scenes::new("drawn", vec![scene])];
         let (sources, empty) = (scenes(tight), scenes(room));
         let region = square(-500.0, -300.0, 960.0);
-        let view = View { scene: &sources[0].scenes[0], region };
+        let view = View { scene: &sources[0].scenes[0], region, turn: 0.0 };
         let sample = view.cut(192, &empty, &mut Random::new(3));
-        let face = place(&sources[0].scenes[0].faces[0], &region, 0.2, 192.0).unwrap();
+        let face = place(&sources[0].scenes[0].faces[0], &region, 0.0, 0.2, 192.0).unwrap();
         assert_eq!(face.bounds, Rect { x1: 102.0, y1: 62.0, x2: 118.0, y2: 82.0 });
         for (x, y, light) in
             [(100, 60, 255), (119, 83, 255), (99, 60, 0), (120, 83, 0), (100, 84, 0), (0, 0, 0)]
@@ -286,7 +287,7 @@ mod tests {
         let bounds = Rect { x1: 500.0, y1: 40.0, x2: 520.0, y2: 60.0 };
         let scenes = vec![Scene { picture, faces: Vec::new() }];
         let lures = vec![Lure { scene: 0, bounds, size: 20.0 }];
-        let empty = [Scenes { name: "drawn".into(), scenes, lures }];
+        let empty = [Scenes { lures, ..Scenes::new("drawn", scenes) }];
         let shape = Shape { side: 64, batch: 1, faces: (9.0, 60.0), mosaic: false };
         let mut random = Random::new(7);
         let mut shown = 0;

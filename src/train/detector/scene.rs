@@ -27,6 +27,8 @@ pub struct Scene {
 pub struct Scenes {
     pub name: String,
     pub scenes: Vec<Scene>,
+    /// Faces to learn, or pictures where these are more.
+    pub size: usize,
     /// Places without a face that are taken for one; see `mining`.
     pub lures: Vec<Lure>,
 }
@@ -44,8 +46,15 @@ pub struct Lure {
 
 /// Reads the pictures of `images`; those that cannot be decoded are named and left out.
 pub fn load(name: &str, images: &[AnnotatedImage]) -> Scenes {
-    let scenes = images.iter().filter_map(scene).collect();
-    Scenes { name: name.to_owned(), scenes, lures: Vec::new() }
+    Scenes::new(name, images.iter().filter_map(scene).collect())
+}
+
+impl Scenes {
+    pub fn new(name: &str, scenes: Vec<Scene>) -> Self {
+        let faces = scenes.iter().flat_map(|scene| &scene.faces).filter(|face| !face.ignore);
+        let size = faces.count().max(scenes.len());
+        Self { name: name.to_owned(), scenes, size, lures: Vec::new() }
+    }
 }
 
 /// Reads a CSV and says what was left out.
