@@ -53,17 +53,17 @@ fn from_ours(network: Network, graph: &GraphProto, device: &Device) -> Result<Ne
     let mut next =
         |layer: &mut Conv2d| put(layer, layers.next().context("it has too few layers")?, device);
     let mut file = network.clone();
-    next(&mut file.backbone.stem)?;
+    next(&mut file.backbone.stem.conv)?;
     for block in &mut file.backbone.blocks {
-        next(&mut block.depthwise)?;
-        next(&mut block.pointwise)?;
+        next(&mut block.depthwise.conv)?;
+        next(&mut block.pointwise.conv)?;
     }
-    next(&mut file.neck.lateral32)?;
-    next(&mut file.neck.lateral16)?;
+    next(&mut file.neck.lateral32.conv)?;
+    next(&mut file.neck.lateral16.conv)?;
     for Head { tower, output, points_tower, points } in &mut file.neck.heads {
         for tower in [(tower, output), (points_tower, points)] {
-            next(&mut tower.0.depthwise)?;
-            next(&mut tower.0.pointwise)?;
+            next(&mut tower.0.depthwise.conv)?;
+            next(&mut tower.0.pointwise.conv)?;
             next(tower.1)?;
         }
     }
@@ -133,12 +133,12 @@ fn from_slim(
         graph.initializer.iter().map(|tensor| (tensor.name.clone(), floats(tensor))).collect();
     let file = Weights { tensors, path };
     let backbone = &mut network.backbone;
-    file.fold(&mut backbone.stem, "base_net.0.0", "base_net.0.1", device)?;
+    file.fold(&mut backbone.stem.conv, "base_net.0.0", "base_net.0.1", device)?;
     for (index, block) in backbone.blocks.iter_mut().enumerate() {
         let prefix = format!("base_net.{}", index + 1);
         let name = |part: usize| format!("{prefix}.{part}");
-        file.fold(&mut block.depthwise, &name(0), &name(1), device)?;
-        file.fold(&mut block.pointwise, &name(3), &name(4), device)?;
+        file.fold(&mut block.depthwise.conv, &name(0), &name(1), device)?;
+        file.fold(&mut block.pointwise.conv, &name(3), &name(4), device)?;
     }
     Ok(network)
 }

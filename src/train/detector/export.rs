@@ -8,12 +8,13 @@ use super::network::{CHANNELS, Network, STRIDES, Separable, TAPS};
 use crate::train::onnx::{ConvShape, GraphBuilder, OnnxError, Output, Weights};
 
 /// The file's bytes: input `input` `[1, 3, 256, 320]` (loaders may set any multiple of 32), one
-/// output of 15 channels for each stride. Expects a network on a device without autodiff.
+/// output of 15 channels for each stride. Expects a network on a device
+/// without autodiff, its normalisation folded.
 pub fn export(network: &Network) -> Result<Vec<u8>> {
     let (height, width) = (256, 320);
     let mut g = GraphBuilder::new("maskgate detector", "input", &[1, 3, height, width]);
     let input = g.input();
-    let mut x = conv(&mut g, &input, &network.backbone.stem)?;
+    let mut x = conv(&mut g, &input, &network.backbone.stem.conv)?;
     x = g.relu(&x);
     let mut taps = Vec::new();
     for (index, block) in network.backbone.blocks.iter().enumerate() {
@@ -23,9 +24,9 @@ pub fn export(network: &Network) -> Result<Vec<u8>> {
         }
     }
     let [c8, c16, c32] = [&taps[0], &taps[1], &taps[2]];
-    let lateral = conv(&mut g, c32, &network.neck.lateral32)?;
+    let lateral = conv(&mut g, c32, &network.neck.lateral32.conv)?;
     let p32 = g.relu(&lateral);
-    let lateral = conv(&mut g, c16, &network.neck.lateral16)?;
+    let lateral = conv(&mut g, c16, &network.neck.lateral16.conv)?;
     let lateral = g.relu(&lateral);
     let above = g.upsample2(&p32);
     let p16 = g.add(&lateral, &above);
@@ -52,9 +53,9 @@ pub fn export(network: &Network) -> Result<Vec<u8>> {
 }
 
 fn separable(g: &mut GraphBuilder, x: &str, block: &Separable) -> Result<String, OnnxError> {
-    let x = conv(g, x, &block.depthwise)?;
+    let x = conv(g, x, &block.depthwise.conv)?;
     let x = g.relu(&x);
-    let x = conv(g, &x, &block.pointwise)?;
+    let x = conv(g, &x, &block.pointwise.conv)?;
     Ok(g.relu(&x))
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::store::ModuleRecord;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use crossbeam_channel::{Receiver, bounded};
 
 use super::loss::{self, Batch};
@@ -18,13 +18,15 @@ use super::network::{Channels, Network};
 use super::samples::{self, NEAR, SHAPES, Shape};
 use super::scene::Scenes;
 use super::targets::Cells;
-use super::{backbone, export, mining, refit};
+use super::{backbone, export, mining, norm, refit};
 use crate::train::fit::{Average, Checkpoint, Progress, one_cycle};
 use crate::train::parameters;
 use crate::train::random::Random;
 
 /// Batches beyond the last step, to which the landmarks' last layer is fitted in closed form.
 const REFIT: usize = 300;
+/// Samples that normalisation is measured on at first.
+const MEASURED: usize = 48;
 /// Decay of the running average of the weights, a step.
 const AVERAGE: f32 = 0.998;
 
@@ -40,6 +42,8 @@ pub struct Fit {
     pub only_landmarks: bool,
     /// How much landmarks count in the loss beside scores (1) and boxes (2).
     pub landmark_weight: f32,
+    /// Batch normalisation while the network learns.
+    pub normalise: bool,
     pub channels: Channels,
 }
 
@@ -93,6 +97,10 @@ pub fn run(
             "{} places without a face are taken for one",
             mining::mine(&network.valid(), &mut sources, &mut empty)?
         );
+    }
+    if fit.normalise {
+        network =
+            norm::add(network, pictures(fit, &sources, &empty, &device.clone().inner()), &device);
     }
     let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).with_epsilon(1e-8).init();
     let mut average = parameters::take(&network);
@@ -149,15 +157,25 @@ pub fn run(
                 break;
             }
             let mean = losses.map(|sum| sum / (count - judged) as f32);
-            judge(&Told { step: count, losses: mean }, &export::export(&averaged)?)?;
+            judge(&Told { step: count, losses: mean }, &export::export(&norm::fold(averaged))?)?;
             (losses, judged) = ([0.0; 3], count);
             since = Instant::now();
         }
     }
     let (averaged, ..) = parameters::put(network.valid(), &average.values);
+    let averaged = norm::fold(averaged);
     let averaged = refit::landmarks(averaged, batches.iter(), &device.inner());
     let mean = losses.map(|sum| sum / (fit.steps - judged).max(1) as f32);
     judge(&Told { step: fit.steps, losses: mean }, &export::export(&averaged)?)
+}
+
+/// What normalisation is measured on at first.
+fn pictures(fit: &Fit, sources: &[Scenes], empty: &[Scenes], device: &Device) -> Tensor<4> {
+    let shape = Shape { batch: MEASURED, ..SHAPES[0] };
+    // No step has this number.
+    let mut random = Random::new(fit.seed).stream(u64::MAX);
+    let (input, cells) = samples::batch(sources, empty, shape, fit.drawn, &mut random);
+    Tensor::from_data(TensorData::new(input, [cells.len(), 3, shape.side, shape.side]), device)
 }
 
 type Made = (usize, Vec<f32>, Vec<Cells>);

@@ -10,6 +10,7 @@ mod judge;
 mod loss;
 mod mining;
 mod network;
+mod norm;
 mod numerals;
 mod pages;
 mod pose;

@@ -3,10 +3,10 @@
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Initializer, PaddingConfig2d};
+use burn::nn::{BatchNorm, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
-use crate::train::layers::{Cut, convolve};
+use crate::train::layers::{Cut, convolve, normalise};
 
 /// Score, centre and size; then x and y of five landmarks; see `vision::decode::center`.
 pub const BOX_CHANNELS: usize = 5;
@@ -82,24 +82,52 @@ impl Channels {
     }
 }
 
-/// A 3×3 depthwise convolution, then a 1×1; a bias and ReLU after each. There is no batch
-/// normalisation: the published weights come with theirs, which is folded when they are read.
+/// A convolution with a bias, or with batch normalisation in its place; then ReLU. Files have none of
+/// the latter: the published weights come with theirs, which is folded when they are read, and ours
+/// are folded before they are written; see `norm`.
+#[derive(Module, Debug)]
+pub struct Layer {
+    pub conv: Conv2d,
+    pub norm: Option<BatchNorm>,
+}
+
+impl Layer {
+    fn new(
+        input: usize,
+        output: usize,
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+        device: &Device,
+    ) -> Self {
+        Self { conv: convolution(input, output, kernel, stride, groups, device), norm: None }
+    }
+
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match &self.norm {
+            Some(norm) => normalise(norm, convolve(&self.conv, x, Cut::NONE), Cut::RELU),
+            None => convolve(&self.conv, x, Cut::RELU),
+        }
+    }
+}
+
+/// A 3×3 depthwise convolution, then a 1×1.
 #[derive(Module, Debug)]
 pub struct Separable {
-    pub depthwise: Conv2d,
-    pub pointwise: Conv2d,
+    pub depthwise: Layer,
+    pub pointwise: Layer,
 }
 
 impl Separable {
     fn new(input: usize, output: usize, stride: usize, device: &Device) -> Self {
         Self {
-            depthwise: convolution(input, input, 3, stride, input, device),
-            pointwise: convolution(input, output, 1, 1, 1, device),
+            depthwise: Layer::new(input, input, 3, stride, input, device),
+            pointwise: Layer::new(input, output, 1, 1, 1, device),
         }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        convolve(&self.pointwise, convolve(&self.depthwise, x, Cut::RELU), Cut::RELU)
+        self.pointwise.forward(self.depthwise.forward(x))
     }
 }
 
@@ -149,15 +177,15 @@ impl Head {
 /// The parts that can start from published weights.
 #[derive(Module, Debug)]
 pub struct Backbone {
-    pub stem: Conv2d,
+    pub stem: Layer,
     pub blocks: Vec<Separable>,
 }
 
 /// The parts that start from nothing.
 #[derive(Module, Debug)]
 pub struct Neck {
-    pub lateral16: Conv2d,
-    pub lateral32: Conv2d,
+    pub lateral16: Layer,
+    pub lateral32: Layer,
     pub heads: Vec<Head>,
 }
 
@@ -175,16 +203,28 @@ impl Network {
         let neck = channels.neck;
         let block = |&(i, o, s): &(usize, usize, usize)| Separable::new(i, o, s, device);
         let blocks = channels.blocks.iter().map(block).collect();
-        let stem = convolution(3, channels.stem, 3, 2, 1, device);
+        let stem = Layer::new(3, channels.stem, 3, 2, 1, device);
         let [_, c16, c32] = TAPS.map(|tap| channels.blocks[tap].1);
         Self {
             backbone: Backbone { stem, blocks },
             neck: Neck {
-                lateral16: convolution(c16, neck, 1, 1, 1, device),
-                lateral32: convolution(c32, neck, 1, 1, 1, device),
+                lateral16: Layer::new(c16, neck, 1, 1, 1, device),
+                lateral32: Layer::new(c32, neck, 1, 1, 1, device),
                 heads: STRIDES.iter().map(|_| Head::new(channels, device)).collect(),
             },
         }
+    }
+
+    /// Every layer but the last ones of the heads, in no order that matters.
+    pub fn layers_mut(&mut self) -> impl Iterator<Item = &mut Layer> {
+        let Network { backbone, neck } = self;
+        let towers = neck.heads.iter_mut().flat_map(|h| [&mut h.tower, &mut h.points_tower]);
+        let separable = backbone.blocks.iter_mut().chain(towers);
+        separable.flat_map(|block| [&mut block.depthwise, &mut block.pointwise]).chain([
+            &mut backbone.stem,
+            &mut neck.lateral16,
+            &mut neck.lateral32,
+        ])
     }
 
     /// Raw predictions, `[n, 15, h / stride, w / stride]` for each stride.
@@ -221,7 +261,7 @@ impl Network {
 
     /// The top-down path, finest stride first.
     fn levels(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
-        let mut x = convolve(&self.backbone.stem, input, Cut::RELU);
+        let mut x = self.backbone.stem.forward(input);
         let mut taps = Vec::with_capacity(TAPS.len());
         for (index, block) in self.backbone.blocks.iter().enumerate() {
             x = block.forward(x);
@@ -229,9 +269,9 @@ impl Network {
                 taps.push(x.clone());
             }
         }
-        let neck = &self.neck;
-        let p32 = convolve(&neck.lateral32, taps[2].clone(), Cut::RELU);
-        let p16 = convolve(&neck.lateral16, taps[1].clone(), Cut::RELU) + double(p32.clone());
+        let [p16, p32] = [&self.neck.lateral16, &self.neck.lateral32];
+        let p32 = p32.forward(taps[2].clone());
+        let p16 = p16.forward(taps[1].clone()) + double(p32.clone());
         let p8 = taps[0].clone() + double(p16.clone());
         [p8, p16, p32]
     }
@@ -257,7 +297,7 @@ fn convolution(
 }
 
 /// Each cell becomes four.
-fn double(x: Tensor<4>) -> Tensor<4> {
+pub fn double(x: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     x.reshape([n, c, h, 1, w, 1]).expand([n, c, h, 2, w, 2]).reshape([n, c, h * 2, w * 2])
 }

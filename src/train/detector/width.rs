@@ -14,15 +14,15 @@ use crate::train::random::Random;
 /// `network` with its weights from `file`, which is at least half as wide.
 pub fn change(mut network: Network, file: &Network) -> Result<Network> {
     let (to, from) = (&mut network.backbone, &file.backbone);
-    let mut kept = strongest(heard_by(&from.stem, &from.blocks[0]), &to.stem)?;
-    put(&mut to.stem, &from.stem, &kept, &[0, 1, 2])?;
+    let mut kept = strongest(heard_by(&from.stem.conv, &from.blocks[0]), &to.stem.conv)?;
+    put(&mut to.stem.conv, &from.stem.conv, &kept, &[0, 1, 2])?;
     let mut taps = Vec::with_capacity(TAPS.len());
     for (index, (to, from_block)) in to.blocks.iter_mut().zip(&from.blocks).enumerate() {
         let strength = match from.blocks.get(index + 1) {
-            Some(next) => heard_by(&from_block.pointwise, next),
-            None => times(rows(&from_block.pointwise), columns(&file.neck.lateral32)),
+            Some(next) => heard_by(&from_block.pointwise.conv, next),
+            None => times(rows(&from_block.pointwise.conv), columns(&file.neck.lateral32.conv)),
         };
-        let outputs = strongest(strength, &to.pointwise)?;
+        let outputs = strongest(strength, &to.pointwise.conv)?;
         separable(to, from_block, &kept, &outputs)?;
         kept = outputs;
         if TAPS.contains(&index) {
@@ -32,15 +32,15 @@ pub fn change(mut network: Network, file: &Network) -> Result<Network> {
     let (to, from) = (&mut network.neck, &file.neck);
     // The finest level is added to the others, so all have its channels.
     let neck = &taps[0];
-    put(&mut to.lateral16, &from.lateral16, neck, &taps[1])?;
-    put(&mut to.lateral32, &from.lateral32, neck, &taps[2])?;
+    put(&mut to.lateral16.conv, &from.lateral16.conv, neck, &taps[1])?;
+    put(&mut to.lateral32.conv, &from.lateral32.conv, neck, &taps[2])?;
     for (to, from) in to.heads.iter_mut().zip(&from.heads) {
         for (tower, last, from_tower, from_last) in [
             (&mut to.tower, &mut to.output, &from.tower, &from.output),
             (&mut to.points_tower, &mut to.points, &from.points_tower, &from.points),
         ] {
-            let strength = times(rows(&from_tower.pointwise), columns(from_last));
-            let outputs = strongest(strength, &tower.pointwise)?;
+            let strength = times(rows(&from_tower.pointwise.conv), columns(from_last));
+            let outputs = strongest(strength, &tower.pointwise.conv)?;
             separable(tower, from_tower, neck, &outputs)?;
             put(last, from_last, &Vec::from_iter(0..last.weight.dims()[0]), &outputs)?;
         }
@@ -54,8 +54,8 @@ fn separable(
     inputs: &[usize],
     outputs: &[usize],
 ) -> Result<()> {
-    put(&mut to.depthwise, &from.depthwise, inputs, &[0])?;
-    put(&mut to.pointwise, &from.pointwise, outputs, inputs)
+    put(&mut to.depthwise.conv, &from.depthwise.conv, inputs, &[0])?;
+    put(&mut to.pointwise.conv, &from.pointwise.conv, outputs, inputs)
 }
 
 /// Puts these outputs of `from`, and of each these inputs, into `to`.
@@ -130,7 +130,7 @@ fn strongest(strength: Vec<f32>, layer: &Conv2d) -> Result<Vec<usize>> {
 /// How much of each output of `layer` comes through `next`. The three factors together do not
 /// depend on how a channel's scale is spread over the layers.
 fn heard_by(layer: &Conv2d, next: &Separable) -> Vec<f32> {
-    times(rows(layer), times(rows(&next.depthwise), columns(&next.pointwise)))
+    times(rows(layer), times(rows(&next.depthwise.conv), columns(&next.pointwise.conv)))
 }
 
 /// The norm of each output's kernel.
@@ -206,7 +206,7 @@ mod tests {
             let (found, wanted) = (answer(&wide), answer(&network));
             let worst = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-4, "off by {worst} at {width}");
-            let columns = columns(&wide.backbone.blocks[11].pointwise);
+            let columns = columns(&wide.backbone.blocks[11].pointwise.conv);
             let mut sorted = columns.clone();
             sorted.sort_by(f32::total_cmp);
             assert!(sorted.windows(2).all(|pair| pair[0] < pair[1]), "twins at {width}");

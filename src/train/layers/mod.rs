@@ -13,8 +13,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, TensorData};
 
-pub use apply::convolve;
-use apply::normalise;
+pub use apply::{convolve, normalise};
 pub use kernels::Cut;
 pub use write::{Writer, fold};
 
