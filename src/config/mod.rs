@@ -56,7 +56,7 @@ impl Default for Detector {
             sha256: String::new(),
             width: 320,
             height: 240,
-            threshold: 0.45,
+            threshold: 0.4,
             nms_iou: 0.4,
         }
     }
@@ -105,7 +105,7 @@ impl Default for Tracking {
     fn default() -> Self {
         Self {
             confirm_looks: 3,
-            new_score: 0.6,
+            new_score: 0.5,
             occlusion_s: 1.0,
             min_face: 24.0,
             min_sharpness: 0.06,

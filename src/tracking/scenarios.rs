@@ -293,7 +293,8 @@ fn a_second_box_on_a_face_is_not_a_second_person() {
 fn weak_detections_carry_a_person_on_but_make_none() {
     let weak = |t: f32| {
         let mut look = look(100.0 + 50.0 * t, 200.0, 40.0, BARE);
-        look.face.score = 0.5;
+        // Between what the detector tells of and what starts a person.
+        look.face.score = 0.45;
         look
     };
     let alone = Story::watch(12, 3.0, |t| vec![weak(t)]);
