@@ -92,15 +92,8 @@ pub struct Layer {
 }
 
 impl Layer {
-    fn new(
-        input: usize,
-        output: usize,
-        kernel: usize,
-        stride: usize,
-        groups: usize,
-        device: &Device,
-    ) -> Self {
-        Self { conv: convolution(input, output, kernel, stride, groups, device), norm: None }
+    fn new(conv: Conv2d) -> Self {
+        Self { conv, norm: None }
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -121,8 +114,8 @@ pub struct Separable {
 impl Separable {
     fn new(input: usize, output: usize, stride: usize, device: &Device) -> Self {
         Self {
-            depthwise: Layer::new(input, input, 3, stride, input, device),
-            pointwise: Layer::new(input, output, 1, 1, 1, device),
+            depthwise: Layer::new(convolution(input, input, 3, stride, input, device)),
+            pointwise: Layer::new(convolution(input, output, 1, 1, 1, device)),
         }
     }
 
@@ -203,13 +196,13 @@ impl Network {
         let neck = channels.neck;
         let block = |&(i, o, s): &(usize, usize, usize)| Separable::new(i, o, s, device);
         let blocks = channels.blocks.iter().map(block).collect();
-        let stem = Layer::new(3, channels.stem, 3, 2, 1, device);
+        let stem = Layer::new(convolution(3, channels.stem, 3, 2, 1, device));
         let [_, c16, c32] = TAPS.map(|tap| channels.blocks[tap].1);
         Self {
             backbone: Backbone { stem, blocks },
             neck: Neck {
-                lateral16: Layer::new(c16, neck, 1, 1, 1, device),
-                lateral32: Layer::new(c32, neck, 1, 1, 1, device),
+                lateral16: Layer::new(convolution(c16, neck, 1, 1, 1, device)),
+                lateral32: Layer::new(convolution(c32, neck, 1, 1, 1, device)),
                 heads: STRIDES.iter().map(|_| Head::new(channels, device)).collect(),
             },
         }
