@@ -54,8 +54,7 @@ pub struct Args {
     /// How much landmarks count in the loss beside scores (1) and boxes (2), 0 to 10
     #[arg(long, default_value_t = 1.0, value_parser = within(0.0, 10.0))]
     landmark_weight: f64,
-    /// Batch normalisation while the network learns, folded into the weights that are written; bears
-    /// higher rates, and a last training without it makes up for batches being unlike one another
+    /// Batch normalisation while the network learns, folded into the weights that are written
     #[arg(long, conflicts_with = "only_landmarks")]
     normalise: bool,
     /// Width of the network, 0.25 to 2: factor on all channels; it starts anew or from a detector of

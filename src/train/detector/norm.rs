@@ -1,6 +1,5 @@
 //! Batch normalisation while the network learns: without it the steps of a layer hang on the scale
-//! that the layers before it happen to have, and small deep layers hardly learn (Ioffe and Szegedy,
-//! 2015). It comes in without changing an answer, and is folded away again before a file is written.
+//! that the layers before it happen to have (Ioffe and Szegedy, "Batch Normalization", 2015). It comes in without changing an answer, and is folded away again before a file is written.
 
 use burn::module::{Module, Param, RunningState};
 use burn::nn::BatchNormConfig;
