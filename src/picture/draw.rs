@@ -26,6 +26,11 @@ pub fn draw(picture: &mut Picture, marks: &[Mark]) {
     }
 }
 
+/// Draws a box without a plate.
+pub fn outline(picture: &mut Picture, bounds: &Rect) {
+    frame(picture, bounds, colour(None), unit(picture));
+}
+
 const BLACK: [u8; 3] = [0, 0, 0];
 
 /// From Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart in all common kinds of

@@ -9,7 +9,7 @@ mod geometry;
 mod pose;
 
 pub use buffer::Picture;
-pub use draw::{Mark, draw};
+pub use draw::{Mark, draw, outline};
 pub use face::{Face, Label, Look, Probabilities};
 pub use geometry::{Point, Rect};
 pub use pose::yaw;

@@ -2,7 +2,7 @@
 //! is in the file and not by its name, upright as EXIF says, and refused where they are cut off.
 //! Boxes and landmarks count in the pixels of the upright picture.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageReader, ImageResult};
@@ -20,6 +20,20 @@ pub fn size(path: &Path) -> ImageResult<(u32, u32)> {
         | Orientation::Rotate270FlipH => (height, width),
         _ => (width, height),
     })
+}
+
+/// Source, class folder and name, which tell pictures apart wherever the sources lie: two sources
+/// often have a `without_mask/1.jpg` each.
+pub fn ending(path: &Path) -> String {
+    let mut parts: Vec<_> = path
+        .components()
+        .rev()
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .take(3)
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    parts.reverse();
+    parts.join("/")
 }
 
 #[cfg(test)]

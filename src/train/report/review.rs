@@ -3,13 +3,14 @@
 //! on other data, or with another split, finds more.
 
 use std::fs;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::pages::short;
 use crate::picture::{Label, Probabilities};
 use crate::train::data::Cut;
+use crate::train::pictures;
 use crate::train::sheet::{self, Tile};
 
 /// A face whose label the classifier would not have given.
@@ -75,7 +76,7 @@ fn table(doubts: &[Doubt]) -> Result<Vec<u8>> {
     ])?;
     for (number, doubt) in (1..).zip(doubts) {
         let number: usize = number;
-        let mut fields = vec![number.to_string(), ending(&doubt.cut.path)];
+        let mut fields = vec![number.to_string(), pictures::ending(&doubt.cut.path)];
         match doubt.cut.bounds {
             Some(bounds) => fields.extend(<[f32; 4]>::from(bounds).map(|v| format!("{v:.1}"))),
             None => fields.resize(6, String::new()),
@@ -86,20 +87,6 @@ fn table(doubts: &[Doubt]) -> Result<Vec<u8>> {
         writer.write_record(&fields)?;
     }
     Ok(writer.into_inner()?)
-}
-
-/// Source, class folder and name, which tell pictures apart wherever the sources lie: two sources
-/// often have a `without_mask/1.jpg` each.
-fn ending(path: &Path) -> String {
-    let mut parts: Vec<_> = path
-        .components()
-        .rev()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .take(3)
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
-    parts.reverse();
-    parts.join("/")
 }
 
 #[cfg(test)]

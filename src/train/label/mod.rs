@@ -2,11 +2,14 @@
 //! boxes that have none, and point out faces that annotators left out; a classifier says what they
 //! wear where it is sure.
 
+mod review;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use self::review::{Review, Verdict, Verdicts};
 use super::boxes::{self, AnnotatedImage, Annotation};
 use super::pictures;
 use crate::config;
@@ -44,6 +47,13 @@ pub struct Args {
     /// Best score from which something is ignored instead of being called background
     #[arg(long, default_value_t = 0.4)]
     doubt: f32,
+    /// Folder for pages of what is ignored in pictures that nobody annotated, to be looked at, and a
+    /// CSV to say in whether it is a face
+    #[arg(long, value_name = "DIR")]
+    review: Option<PathBuf>,
+    /// Such a CSV, filled in: what it calls a face becomes one, what it calls background is left out
+    #[arg(long, value_name = "FILE")]
+    corrections: Option<PathBuf>,
     /// A classifier that labels the faces nobody has labelled; without, they stay unlabelled
     #[arg(long, value_name = "FILE")]
     classifier: Option<PathBuf>,
@@ -80,6 +90,9 @@ pub fn run(args: &Args) -> Result<()> {
         Ok(Classifier::from_file(&ModelFile::open(path, "", ("", &[]))?)?)
     };
     let mut classifier = args.classifier.as_deref().map(open).transpose()?;
+    let verdicts = args.corrections.as_deref().map(Verdicts::read).transpose()?.unwrap_or_default();
+    verdicts.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+    let mut review = Review::default();
     let known_csv = args.images.with_extension("csv");
     let images = if known_csv.is_file() {
         let known = boxes::read(&known_csv)?;
@@ -102,7 +115,12 @@ pub fn run(args: &Args) -> Result<()> {
             }
         };
         let seen = look(&mut views, &picture)?;
-        let mut rows = rows(image, &seen, args);
+        let mut rows = rows(image, &seen, &verdicts, args);
+        if args.review.is_some() && known(image, args).is_empty() {
+            for (face, score) in rows.iter().filter(|(face, _)| face.ignore) {
+                review.add(&image.path, &picture, &face.bounds, *score);
+            }
+        }
         if let Some(classifier) = &mut classifier {
             let wanted = |(face, _): &&mut (Annotation, f32)| face.label.is_none() && !face.ignore;
             for (face, _) in rows.iter_mut().filter(wanted) {
@@ -125,6 +143,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     fs::write(&args.out, csv)
         .with_context(|| format!("{}: cannot be written", args.out.display()))?;
+    if let Some(folder) = &args.review {
+        println!("{}: {} to be looked at", folder.display(), review.write(folder)?);
+    }
     println!(
         "{}: {} pictures, {faces} faces, {ignored} ignored regions, {failed} unreadable",
         args.out.display(),
@@ -209,12 +230,22 @@ fn same(a: &Face, b: &Face) -> bool {
     a.bounds.iou(&b.bounds) > 0.35 || a.bounds.intersect(&b.bounds).area() > 0.7 * smaller
 }
 
-/// The annotators' boxes with landmarks, and the faces they lack. What people marked goes before
-/// what a teacher found.
-fn rows(image: &AnnotatedImage, seen: &[Seen], args: &Args) -> Vec<(Annotation, f32)> {
+/// What annotators marked and is to be kept.
+fn known<'a>(image: &'a AnnotatedImage, args: &Args) -> &'a [Annotation] {
+    if args.fresh { &[] } else { &image.faces }
+}
+
+/// The annotators' boxes with landmarks, and the faces they lack. What people marked or said goes
+/// before what a teacher found.
+fn rows(
+    image: &AnnotatedImage,
+    seen: &[Seen],
+    verdicts: &Verdicts,
+    args: &Args,
+) -> Vec<(Annotation, f32)> {
     let mut used = vec![false; seen.len()];
     let mut rows = Vec::new();
-    let boxes: &[Annotation] = if args.fresh { &[] } else { &image.faces };
+    let boxes = known(image, args);
     for known in boxes {
         let overlap = |s: &Seen| s.face.bounds.iou(&known.bounds);
         let best = (0..seen.len()).max_by(|&a, &b| overlap(&seen[a]).total_cmp(&overlap(&seen[b])));
@@ -237,11 +268,15 @@ fn rows(image: &AnnotatedImage, seen: &[Seen], args: &Args) -> Vec<(Annotation, 
             // The annotators looked here and saw no face; a doubt of the teacher's is not enough.
             continue;
         }
+        let said = (!annotated).then(|| verdicts.of(&image.path, &s.face.bounds)).flatten();
+        if said == Some(Verdict::Background) {
+            continue;
+        }
         rows.push((
             Annotation {
                 bounds: s.face.bounds,
                 label: None,
-                ignore: annotated || !believed,
+                ignore: said.is_none() && (annotated || !believed),
                 landmarks: marked(image, &s.face).or(s.landmarks),
             },
             s.face.score,
@@ -313,6 +348,40 @@ mod tests {
         assert_eq!(faces(&silent), [(true, false), (true, false)]);
         assert_eq!(faces(&silent[..2]), []);
         assert_eq!(faces(&["--student", &student]), [(false, true), (false, true)]);
+    }
+
+    #[test]
+    fn what_a_person_says_goes_before_teachers_and_student() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let student = root.join("models/detector.onnx").display().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let review = folder.path().display().to_string();
+        let doubted = ["--doubt", "1", "--student", &student, "--review", &review];
+        labelled(&doubted);
+        let file = folder.path().join("review.csv");
+        let text = fs::read_to_string(&file).unwrap();
+        // Each call has a folder of its own; the name alone tells the picture.
+        let said = text.lines().map(|line| match line.rsplit('/').next() {
+            Some(row) if row.starts_with("bare_face.jpg") => format!("1,{row}background\n"),
+            Some(row) if row.starts_with("masked_face.jpg") => format!("2,{row}face\n"),
+            _ => format!("{line}\n"),
+        });
+        fs::write(&file, said.collect::<String>()).unwrap();
+        let file = file.display().to_string();
+        let faces = |more: &[&str]| -> Vec<(String, bool)> {
+            let images = labelled(more).into_iter().filter(|image| !image.faces.is_empty());
+            let name = |image: &AnnotatedImage| image.path.file_name().unwrap().to_owned();
+            images
+                .map(|image| (name(&image).into_string().unwrap(), image.faces[0].ignore))
+                .collect()
+        };
+        let masked = || "masked_face.jpg".to_owned();
+        assert_eq!(
+            faces(&["--doubt", "1", "--student", &student, "--corrections", &file]),
+            [(masked(), false)]
+        );
+        // Even where a teacher is sure.
+        assert_eq!(faces(&["--corrections", &file]), [(masked(), false)]);
     }
 
     #[test]

@@ -1,0 +1,226 @@
+//! Doubtful faces put before a person: pages of them, and a CSV to say what they are in. Teachers
+//! and student are wrong about the same masks, hands and bags time and again; a look settles it.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::picture::{Picture, Rect, outline};
+use crate::train::pictures;
+use crate::train::sheet::{self, Tile};
+use crate::vision::crop;
+
+/// How much of the picture a tile shows, in longer sides of the box.
+const SHOWN: f32 = 1.9;
+const TILE: u32 = 128;
+/// A row speaks of a box that overlaps its own by more than this part: another student draws the
+/// same face a little otherwise.
+const SAME: f32 = 0.5;
+
+/// What a person says of a box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Face,
+    Background,
+}
+
+/// One row of the CSV.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    /// Of the tile on the pages; of no use later.
+    #[serde(default)]
+    number: Option<usize>,
+    /// The end of the picture's path.
+    image: PathBuf,
+    xmin: f32,
+    ymin: f32,
+    xmax: f32,
+    ymax: f32,
+    /// Empty: nobody can say.
+    label: Option<Verdict>,
+}
+
+/// What was said, by pictures' names.
+#[derive(Default)]
+pub struct Verdicts {
+    rows: HashMap<OsString, Vec<Row>>,
+    /// One line for each row that cannot be used.
+    pub skipped: Vec<String>,
+}
+
+impl Verdicts {
+    /// Reads `image,xmin,ymin,xmax,ymax,label`, other columns are the reader's own; that is what
+    /// [`Review::write`] writes.
+    pub fn read(path: &Path) -> Result<Self> {
+        let unreadable = || format!("{}: cannot be read", path.display());
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_path(path)
+            .with_context(unreadable)?;
+        let header = reader.headers().with_context(unreadable)?.clone();
+        for column in ["image", "xmin", "ymin", "xmax", "ymax", "label"] {
+            anyhow::ensure!(
+                header.iter().any(|name| name == column),
+                "{}: no column '{column}'; the first line must name image,xmin,ymin,xmax,ymax,label",
+                path.display()
+            );
+        }
+        let mut verdicts = Self::default();
+        for row in reader.deserialize::<Row>() {
+            match row {
+                Ok(row) => {
+                    let name = row.image.file_name().unwrap_or_default().to_owned();
+                    verdicts.rows.entry(name).or_default().push(row);
+                }
+                Err(error) => verdicts.skipped.push(format!("{}: {error}", path.display())),
+            }
+        }
+        Ok(verdicts)
+    }
+
+    /// What was said of this box of the picture at `path`.
+    pub fn of(&self, path: &Path, bounds: &Rect) -> Option<Verdict> {
+        let rows = self.rows.get(path.file_name()?)?.iter();
+        rows.filter(|row| path.ends_with(&row.image))
+            .map(|row| (row.label, bounds.iou(&row.bounds())))
+            .filter(|(_, overlap)| *overlap > SAME)
+            .max_by(|(_, a), (_, b)| a.total_cmp(b))
+            .and_then(|(verdict, _)| verdict)
+    }
+}
+
+impl Row {
+    fn bounds(&self) -> Rect {
+        Rect { x1: self.xmin, y1: self.ymin, x2: self.xmax, y2: self.ymax }
+    }
+}
+
+/// What is ignored, gathered to be looked at.
+#[derive(Default)]
+pub struct Review {
+    doubts: Vec<(f32, Row, Picture)>,
+}
+
+impl Review {
+    /// A box of `picture`, the surer it is a face the further to the front.
+    pub fn add(&mut self, path: &Path, picture: &Picture, bounds: &Rect, score: f32) {
+        let side = bounds.width().max(bounds.height()) * SHOWN;
+        let center = bounds.center();
+        let (x1, y1) = (center.x - side / 2.0, center.y - side / 2.0);
+        let shown = Rect { x1, y1, x2: x1 + side, y2: y1 + side };
+        let mut tile = crop::cut(picture, &shown, TILE);
+        let scale = TILE as f32 / side;
+        let moved = |x: f32, y: f32| ((x - x1) * scale, (y - y1) * scale);
+        let ((left, top), (right, bottom)) =
+            (moved(bounds.x1, bounds.y1), moved(bounds.x2, bounds.y2));
+        let frame = Rect { x1: left, y1: top, x2: right, y2: bottom };
+        outline(&mut tile, &frame);
+        let [xmin, ymin, xmax, ymax] = <[f32; 4]>::from(*bounds).map(|v| (v * 10.0).round() / 10.0);
+        let row = Row {
+            number: None,
+            image: pictures::ending(path).into(),
+            xmin,
+            ymin,
+            xmax,
+            ymax,
+            label: None,
+        };
+        self.doubts.push((score, row, tile));
+    }
+
+    /// Writes `review.csv`, what is most surely a face first, and the same in this order on
+    /// `review-1.png` and so on, each with the number of its row. Tells how many there are.
+    pub fn write(mut self, folder: &Path) -> Result<usize> {
+        self.doubts.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+        fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot be made", folder.display()))?;
+        let path = folder.join("review.csv");
+        let unwritable = || format!("{}: cannot be written", path.display());
+        let mut writer = csv::Writer::from_path(&path).with_context(unwritable)?;
+        for (number, (_, row, _)) in (1..).zip(&mut self.doubts) {
+            row.number = Some(number);
+            writer.serialize(row).with_context(unwritable)?;
+        }
+        writer.flush().with_context(unwritable)?;
+        let count = self.doubts.len();
+        let tiles: Vec<Tile> = (1..)
+            .zip(self.doubts)
+            .map(|(number, (_, _, picture)): (usize, _)| Tile {
+                picture,
+                label: None,
+                text: number.to_string(),
+            })
+            .collect();
+        for (page, tiles) in (1..).zip(tiles.chunks(sheet::MOST)) {
+            sheet::write(tiles, &folder.join(format!("review-{page}.png")))?;
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square(x: f32, side: f32) -> Rect {
+        Rect { x1: x, y1: 10.0, x2: x + side, y2: 10.0 + side }
+    }
+
+    #[test]
+    fn what_it_writes_can_be_filled_in_and_read_back() {
+        let mut picture = Picture::new(90, 60);
+        picture.pixels_mut().fill(128);
+        let mut review = Review::default();
+        let path = Path::new("/data/scenes/hall/1.png");
+        for (x, score) in [(5.0, 0.31), (45.04, 0.52), (70.0, 0.44)] {
+            review.add(path, &picture, &square(x, 20.0), score);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(review.write(folder.path()).unwrap(), 3);
+        assert!(folder.path().join("review-1.png").is_file());
+        let file = folder.path().join("review.csv");
+        let text = fs::read_to_string(&file).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[1], "1,scenes/hall/1.png,45.0,10.0,65.0,30.0,");
+
+        fs::write(
+            &file,
+            format!("{}\n{}face\n{}\n{}background\n", lines[0], lines[1], lines[2], lines[3]),
+        )
+        .unwrap();
+        let verdicts = Verdicts::read(&file).unwrap();
+        assert!(verdicts.skipped.is_empty(), "{:?}", verdicts.skipped);
+        let said = |x: f32| verdicts.of(path, &square(x, 18.0));
+        assert_eq!(said(45.0), Some(Verdict::Face));
+        assert_eq!(said(5.0), Some(Verdict::Background));
+        // Nobody could say, nobody was asked, and another picture of that name.
+        assert_eq!((said(70.0), said(25.0)), (None, None));
+        assert_eq!(verdicts.of(Path::new("/data/scenes/door/1.png"), &square(45.0, 20.0)), None);
+    }
+
+    #[test]
+    fn rows_that_cannot_be_used_cost_themselves_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("review.csv");
+        let text = "image,xmin,ymin,xmax,ymax,label,of\n\
+                    a.png,1,10,21,30,head,me\n\
+                    a.png,one,10,21,30,face,me\n\
+                    a.png,1,10,21,30,background,me\n";
+        fs::write(&file, text).unwrap();
+        let verdicts = Verdicts::read(&file).unwrap();
+        assert_eq!(verdicts.skipped.len(), 2);
+        assert!(verdicts.skipped[0].contains("line: 2") && verdicts.skipped[0].contains("head"));
+        let said = verdicts.of(Path::new("x/a.png"), &square(1.0, 20.0));
+        assert_eq!(said, Some(Verdict::Background));
+
+        fs::write(&file, "image,xmin,ymin,xmax,ymax\n").unwrap();
+        let error = Verdicts::read(&file).err().unwrap().to_string();
+        assert!(error.contains("no column 'label'"), "{error}");
+    }
+}
