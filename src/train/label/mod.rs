@@ -13,7 +13,7 @@ use self::review::{Review, Verdict, Verdicts};
 use super::boxes::{self, AnnotatedImage, Annotation};
 use super::pictures;
 use crate::config;
-use crate::picture::{Face, Picture, Point};
+use crate::picture::{Face, Picture, Point, Rect};
 use crate::vision::model::ModelFile;
 use crate::vision::{Classifier, Detector, Family};
 
@@ -47,11 +47,12 @@ pub struct Args {
     /// Best score from which something is ignored instead of being called background
     #[arg(long, default_value_t = 0.4)]
     doubt: f32,
-    /// Folder for pages of what is ignored in pictures that nobody annotated, to be looked at, and a
-    /// CSV to say in whether it is a face
+    /// Folder for pages of what is neither surely a face nor surely none, to be looked at, and a CSV to
+    /// say in which it is
     #[arg(long, value_name = "DIR")]
     review: Option<PathBuf>,
-    /// Such a CSV, filled in: what it calls a face becomes one, what it calls background is left out
+    /// Such a CSV, filled in: what it calls a face becomes one, an ignored one in a picture that people
+    /// annotated, and what it calls background is left out
     #[arg(long, value_name = "FILE")]
     corrections: Option<PathBuf>,
     /// A classifier that labels the faces nobody has labelled; without, they stay unlabelled
@@ -115,10 +116,10 @@ pub fn run(args: &Args) -> Result<()> {
             }
         };
         let seen = look(&mut views, &picture)?;
-        let mut rows = rows(image, &seen, &verdicts, args);
-        if args.review.is_some() && known(image, args).is_empty() {
-            for (face, score) in rows.iter().filter(|(face, _)| face.ignore) {
-                review.add(&image.path, &picture, &face.bounds, *score);
+        let Labelled { mut rows, doubts } = labelled(image, &seen, &verdicts, args);
+        if args.review.is_some() {
+            for (bounds, score) in doubts {
+                review.add(&image.path, &picture, &bounds, score);
             }
         }
         if let Some(classifier) = &mut classifier {
@@ -230,22 +231,21 @@ fn same(a: &Face, b: &Face) -> bool {
     a.bounds.iou(&b.bounds) > 0.35 || a.bounds.intersect(&b.bounds).area() > 0.7 * smaller
 }
 
-/// What annotators marked and is to be kept.
-fn known<'a>(image: &'a AnnotatedImage, args: &Args) -> &'a [Annotation] {
-    if args.fresh { &[] } else { &image.faces }
+/// What is known of a picture.
+#[derive(Default)]
+struct Labelled {
+    /// Faces and what is ignored, with their scores.
+    rows: Vec<(Annotation, f32)>,
+    /// What somebody sees, but not surely enough, and nobody was asked about.
+    doubts: Vec<(Rect, f32)>,
 }
 
 /// The annotators' boxes with landmarks, and the faces they lack. What people marked or said goes
 /// before what a teacher found.
-fn rows(
-    image: &AnnotatedImage,
-    seen: &[Seen],
-    verdicts: &Verdicts,
-    args: &Args,
-) -> Vec<(Annotation, f32)> {
+fn labelled(image: &AnnotatedImage, seen: &[Seen], verdicts: &Verdicts, args: &Args) -> Labelled {
     let mut used = vec![false; seen.len()];
-    let mut rows = Vec::new();
-    let boxes = known(image, args);
+    let Labelled { mut rows, mut doubts } = Labelled::default();
+    let boxes: &[Annotation] = if args.fresh { &[] } else { &image.faces };
     for known in boxes {
         let overlap = |s: &Seen| s.face.bounds.iou(&known.bounds);
         let best = (0..seen.len()).max_by(|&a, &b| overlap(&seen[a]).total_cmp(&overlap(&seen[b])));
@@ -262,27 +262,28 @@ fn rows(
         ));
     }
     let annotated = !boxes.is_empty();
+    let face = |bounds, ignore, landmarks| Annotation { bounds, label: None, ignore, landmarks };
     for (s, _) in seen.iter().zip(&used).filter(|(_, used)| !**used) {
-        let believed = s.taught && s.face.score >= args.believe && s.views >= 2;
-        if annotated && !believed {
-            // The annotators looked here and saw no face; a doubt of the teacher's is not enough.
+        let Face { bounds, score, .. } = s.face;
+        let said = verdicts.of(&image.path, &bounds);
+        let believed = s.taught && score >= args.believe && s.views >= 2;
+        if said.is_none() && !believed {
+            doubts.push((bounds, score));
+        }
+        // Where annotators looked and saw no face, a doubt of the teacher's is not enough.
+        if said == Some(Verdict::Background) || (said.is_none() && annotated && !believed) {
             continue;
         }
-        let said = (!annotated).then(|| verdicts.of(&image.path, &s.face.bounds)).flatten();
-        if said == Some(Verdict::Background) {
-            continue;
-        }
-        rows.push((
-            Annotation {
-                bounds: s.face.bounds,
-                label: None,
-                ignore: said.is_none() && (annotated || !believed),
-                landmarks: marked(image, &s.face).or(s.landmarks),
-            },
-            s.face.score,
-        ));
+        let ignore = annotated || (said.is_none() && !believed);
+        let landmarks = marked(image, &s.face).or(s.landmarks);
+        rows.push((face(bounds, ignore, landmarks), score));
     }
-    rows
+    for bounds in verdicts.faces(&image.path) {
+        if !rows.iter().any(|(row, _)| review::same(&row.bounds, &bounds)) {
+            rows.push((face(bounds, annotated, None), 0.0));
+        }
+    }
+    Labelled { rows, doubts }
 }
 
 /// The landmarks that people marked in this face: all five lie within it.
@@ -305,97 +306,4 @@ fn write_rows(csv: &mut String, name: &str, rows: &[(Annotation, f32)]) -> csv::
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::picture::Label;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    /// What is written about the project's own pictures with these further options.
-    fn labelled(more: &[&str]) -> Vec<AnnotatedImage> {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let pictures = folder.path().join("pictures");
-        fs::create_dir(&pictures).unwrap();
-        for name in ["bare_face.jpg", "masked_face.jpg", "empty_door.jpg"] {
-            fs::copy(root.join("tests/assets").join(name), pictures.join(name)).unwrap();
-        }
-        let out = folder.path().join("pictures.csv");
-        let detector = root.join("models/detector.onnx").display().to_string();
-        let paths = [pictures.display().to_string(), out.display().to_string()];
-        let words = ["label", "--teacher", &detector, "--images", &paths[0], "--out", &paths[1]];
-        run(&Line::try_parse_from(words.iter().chain(more)).unwrap().args).unwrap();
-        boxes::read(&out).unwrap().images
-    }
-
-    #[test]
-    fn what_only_the_student_sees_is_ignored() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let student = root.join("models/detector.onnx").display().to_string();
-        let faces = |more: &[&str]| -> Vec<(bool, bool)> {
-            let images = labelled(more);
-            let faces = images.iter().flat_map(|image| &image.faces);
-            faces.map(|face| (face.ignore, face.landmarks.is_some())).collect()
-        };
-        // A teacher that is never sure enough to say a word.
-        let silent = ["--doubt", "1", "--student", &student];
-        assert_eq!(faces(&silent), [(true, false), (true, false)]);
-        assert_eq!(faces(&silent[..2]), []);
-        assert_eq!(faces(&["--student", &student]), [(false, true), (false, true)]);
-    }
-
-    #[test]
-    fn what_a_person_says_goes_before_teachers_and_student() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let student = root.join("models/detector.onnx").display().to_string();
-        let folder = tempfile::tempdir().unwrap();
-        let review = folder.path().display().to_string();
-        let doubted = ["--doubt", "1", "--student", &student, "--review", &review];
-        labelled(&doubted);
-        let file = folder.path().join("review.csv");
-        let text = fs::read_to_string(&file).unwrap();
-        // Each call has a folder of its own; the name alone tells the picture.
-        let said = text.lines().map(|line| match line.rsplit('/').next() {
-            Some(row) if row.starts_with("bare_face.jpg") => format!("1,{row}background\n"),
-            Some(row) if row.starts_with("masked_face.jpg") => format!("2,{row}face\n"),
-            _ => format!("{line}\n"),
-        });
-        fs::write(&file, said.collect::<String>()).unwrap();
-        let file = file.display().to_string();
-        let faces = |more: &[&str]| -> Vec<(String, bool)> {
-            let images = labelled(more).into_iter().filter(|image| !image.faces.is_empty());
-            let name = |image: &AnnotatedImage| image.path.file_name().unwrap().to_owned();
-            images
-                .map(|image| (name(&image).into_string().unwrap(), image.faces[0].ignore))
-                .collect()
-        };
-        let masked = || "masked_face.jpg".to_owned();
-        assert_eq!(
-            faces(&["--doubt", "1", "--student", &student, "--corrections", &file]),
-            [(masked(), false)]
-        );
-        // Even where a teacher is sure.
-        assert_eq!(faces(&["--corrections", &file]), [(masked(), false)]);
-    }
-
-    #[test]
-    fn a_sure_classifier_says_what_the_faces_wear_and_an_unsure_one_nothing() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let classifier = root.join("models/classifier.onnx").display().to_string();
-        let labels = |more: &[&str]| -> Vec<Vec<Option<Label>>> {
-            let faces = |image: AnnotatedImage| image.faces.iter().map(|face| face.label).collect();
-            labelled(more).into_iter().map(faces).collect()
-        };
-        let told = labels(&["--classifier", &classifier, "--sure", "0.5"]);
-        let wanted = [vec![Some(Label::WithoutMask)], vec![], vec![Some(Label::WithMask)]];
-        assert_eq!(told, wanted);
-        assert_eq!(labels(&["--classifier", &classifier, "--sure", "1.01"])[0], [None]);
-        assert_eq!(labels(&[])[0], [None]);
-    }
-}
+mod tests;

@@ -86,13 +86,27 @@ impl Verdicts {
 
     /// What was said of this box of the picture at `path`.
     pub fn of(&self, path: &Path, bounds: &Rect) -> Option<Verdict> {
-        let rows = self.rows.get(path.file_name()?)?.iter();
-        rows.filter(|row| path.ends_with(&row.image))
+        self.about(path)
             .map(|row| (row.label, bounds.iou(&row.bounds())))
             .filter(|(_, overlap)| *overlap > SAME)
             .max_by(|(_, a), (_, b)| a.total_cmp(b))
             .and_then(|(verdict, _)| verdict)
     }
+
+    /// Boxes of the picture at `path` that were called faces.
+    pub fn faces(&self, path: &Path) -> impl Iterator<Item = Rect> {
+        self.about(path).filter(|row| row.label == Some(Verdict::Face)).map(Row::bounds)
+    }
+
+    fn about(&self, path: &Path) -> impl Iterator<Item = &Row> {
+        let rows = path.file_name().and_then(|name| self.rows.get(name));
+        rows.into_iter().flatten().filter(move |row| path.ends_with(&row.image))
+    }
+}
+
+/// Whether two boxes are of the same thing.
+pub fn same(a: &Rect, b: &Rect) -> bool {
+    a.iou(b) > SAME
 }
 
 impl Row {
@@ -101,7 +115,7 @@ impl Row {
     }
 }
 
-/// What is ignored, gathered to be looked at.
+/// Doubts, gathered to be looked at.
 #[derive(Default)]
 pub struct Review {
     doubts: Vec<(f32, Row, Picture)>,

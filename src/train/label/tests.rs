@@ -1,0 +1,124 @@
+use clap::Parser;
+
+use super::*;
+use crate::picture::Label;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+/// What is written about the project's own pictures with these further options.
+fn written(more: &[&str]) -> Vec<AnnotatedImage> {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    for name in ["bare_face.jpg", "masked_face.jpg", "empty_door.jpg"] {
+        fs::copy(root.join("tests/assets").join(name), pictures.join(name)).unwrap();
+    }
+    let out = folder.path().join("pictures.csv");
+    let detector = root.join("models/detector.onnx").display().to_string();
+    let paths = [pictures.display().to_string(), out.display().to_string()];
+    let words = ["label", "--teacher", &detector, "--images", &paths[0], "--out", &paths[1]];
+    run(&Line::try_parse_from(words.iter().chain(more)).unwrap().args).unwrap();
+    boxes::read(&out).unwrap().images
+}
+
+#[test]
+fn what_only_the_student_sees_is_ignored() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let student = root.join("models/detector.onnx").display().to_string();
+    let faces = |more: &[&str]| -> Vec<(bool, bool)> {
+        let images = written(more);
+        let faces = images.iter().flat_map(|image| &image.faces);
+        faces.map(|face| (face.ignore, face.landmarks.is_some())).collect()
+    };
+    // A teacher that is never sure enough to say a word.
+    let silent = ["--doubt", "1", "--student", &student];
+    assert_eq!(faces(&silent), [(true, false), (true, false)]);
+    assert_eq!(faces(&silent[..2]), []);
+    assert_eq!(faces(&["--student", &student]), [(false, true), (false, true)]);
+}
+
+#[test]
+fn what_a_person_says_goes_before_teachers_and_student() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let student = root.join("models/detector.onnx").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let review = folder.path().display().to_string();
+    let doubted = ["--doubt", "1", "--student", &student, "--review", &review];
+    written(&doubted);
+    let file = folder.path().join("review.csv");
+    let text = fs::read_to_string(&file).unwrap();
+    // Each call has a folder of its own; the name alone tells the picture.
+    let said = text.lines().map(|line| match line.rsplit('/').next() {
+        Some(row) if row.starts_with("bare_face.jpg") => format!("1,{row}background\n"),
+        Some(row) if row.starts_with("masked_face.jpg") => format!("2,{row}face\n"),
+        _ => format!("{line}\n"),
+    });
+    fs::write(&file, said.collect::<String>()).unwrap();
+    let file = file.display().to_string();
+    let faces = |more: &[&str]| -> Vec<(String, bool)> {
+        let images = written(more).into_iter().filter(|image| !image.faces.is_empty());
+        let name = |image: &AnnotatedImage| image.path.file_name().unwrap().to_owned();
+        images.map(|image| (name(&image).into_string().unwrap(), image.faces[0].ignore)).collect()
+    };
+    let masked = || "masked_face.jpg".to_owned();
+    assert_eq!(
+        faces(&["--doubt", "1", "--student", &student, "--corrections", &file]),
+        [(masked(), false)]
+    );
+    // Even where a teacher is sure.
+    assert_eq!(faces(&["--corrections", &file]), [(masked(), false)]);
+}
+
+#[test]
+fn what_is_called_a_face_is_ignored_beside_annotated_ones_and_learned_elsewhere() {
+    let at = |x: f32| Rect { x1: x, y1: 10.0, x2: x + 20.0, y2: 30.0 };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("review.csv");
+    let text = "image,xmin,ymin,xmax,ymax,label\n\
+                hall/1.png,100,10,120,30,face\n\
+                hall/1.png,200,10,220,30,face\n\
+                hall/1.png,300,10,320,30,background\n";
+    fs::write(&file, text).unwrap();
+    let verdicts = Verdicts::read(&file).unwrap();
+    let args = Line::try_parse_from(["label", "--teacher", "t", "--images", "i", "--out", "o"]);
+    let args = args.unwrap().args;
+    // Two are seen by one view each, a third sees something that nobody was asked about.
+    let seen = [102.0, 298.0, 400.0].map(|x| Seen {
+        face: Face { bounds: at(x), score: 0.5, landmarks: [Point::default(); 5] },
+        landmarks: None,
+        views: 1,
+        taught: true,
+    });
+    let known = Annotation { bounds: at(0.0), label: None, ignore: false, landmarks: None };
+    let told = |faces: Vec<Annotation>| {
+        let path = "/data/scenes/hall/1.png".into();
+        let image = AnnotatedImage { path, width: 500, height: 50, faces };
+        let Labelled { rows, doubts } = labelled(&image, &seen, &verdicts, &args);
+        let rows: Vec<(f32, bool)> =
+            rows.iter().map(|(row, _)| (row.bounds.x1, row.ignore)).collect();
+        assert_eq!(doubts, [(at(400.0), 0.5)]);
+        rows
+    };
+    assert_eq!(told(vec![known]), [(0.0, false), (102.0, true), (200.0, true)]);
+    assert_eq!(told(vec![]), [(102.0, false), (400.0, true), (200.0, false)]);
+}
+
+#[test]
+fn a_sure_classifier_says_what_the_faces_wear_and_an_unsure_one_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let classifier = root.join("models/classifier.onnx").display().to_string();
+    let labels = |more: &[&str]| -> Vec<Vec<Option<Label>>> {
+        let faces = |image: AnnotatedImage| image.faces.iter().map(|face| face.label).collect();
+        written(more).into_iter().map(faces).collect()
+    };
+    let told = labels(&["--classifier", &classifier, "--sure", "0.5"]);
+    let wanted = [vec![Some(Label::WithoutMask)], vec![], vec![Some(Label::WithMask)]];
+    assert_eq!(told, wanted);
+    assert_eq!(labels(&["--classifier", &classifier, "--sure", "1.01"])[0], [None]);
+    assert_eq!(labels(&[])[0], [None]);
+}
