@@ -14,7 +14,7 @@ use crate::picture::Rect;
 use crate::vision::Detector;
 use crate::vision::model::ModelFile;
 
-/// Boxes count from this score on; the daemon asks for 0.4.
+/// Boxes count from this score on; the daemon asks for more.
 const SCORE: f32 = 0.25;
 /// A box of which more than this part lies on a face, even on one to be ignored, is no lure.
 const OVERLAP: f32 = 0.1;
