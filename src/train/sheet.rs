@@ -37,6 +37,14 @@ pub fn write(tiles: &[Tile], path: &Path) -> Result<bool> {
     Ok(true)
 }
 
+/// Writes all tiles in `folder`, as `NAME-1.png` and so on.
+pub fn write_pages(tiles: &[Tile], folder: &Path, name: &str) -> Result<()> {
+    for (page, tiles) in (1..).zip(tiles.chunks(MOST)) {
+        write(tiles, &folder.join(format!("{name}-{page}.png")))?;
+    }
+    Ok(())
+}
+
 fn lay_out(tiles: &[Tile]) -> Picture {
     let columns = COLUMNS.min(tiles.len() as u32);
     let rows = (tiles.len() as u32).div_ceil(COLUMNS);

@@ -144,6 +144,11 @@ pub fn run(args: &Args) -> Result<()> {
     }
     fs::write(&args.out, csv)
         .with_context(|| format!("{}: cannot be written", args.out.display()))?;
+    if let Some(file) = &args.corrections {
+        // One file may speak of several folders; where none of its rows counts, a name is wrong.
+        let about: usize = images.iter().map(|image| verdicts.count(&image.path)).sum();
+        println!("{}: {about} rows are about these pictures", file.display());
+    }
     if let Some(folder) = &args.review {
         println!("{}: {} to be looked at", folder.display(), review.write(folder)?);
     }
@@ -232,7 +237,6 @@ fn same(a: &Face, b: &Face) -> bool {
 }
 
 /// What is known of a picture.
-#[derive(Default)]
 struct Labelled {
     /// Faces and what is ignored, with their scores.
     rows: Vec<(Annotation, f32)>,
@@ -244,7 +248,7 @@ struct Labelled {
 /// before what a teacher found.
 fn labelled(image: &AnnotatedImage, seen: &[Seen], verdicts: &Verdicts, args: &Args) -> Labelled {
     let mut used = vec![false; seen.len()];
-    let Labelled { mut rows, mut doubts } = Labelled::default();
+    let (mut rows, mut doubts) = (Vec::new(), Vec::new());
     let boxes: &[Annotation] = if args.fresh { &[] } else { &image.faces };
     for known in boxes {
         let overlap = |s: &Seen| s.face.bounds.iou(&known.bounds);

@@ -14,8 +14,8 @@ use crate::train::pictures;
 use crate::train::sheet::{self, Tile};
 use crate::vision::crop;
 
-/// How much of the picture a tile shows, in longer sides of the box.
-const SHOWN: f32 = 1.9;
+/// Part of the box shown around it, so that one sees what it is.
+const AROUND: f32 = 0.45;
 const TILE: u32 = 128;
 /// A row speaks of a box that overlaps its own by more than this part: another student draws the
 /// same face a little otherwise.
@@ -74,6 +74,12 @@ impl Verdicts {
         let mut verdicts = Self::default();
         for row in reader.deserialize::<Row>() {
             match row {
+                Ok(row) if !row.is_box() => verdicts.skipped.push(format!(
+                    "{}: {}: {:?} is no box; xmin must be under xmax, ymin under ymax",
+                    path.display(),
+                    row.image.display(),
+                    <[f32; 4]>::from(row.bounds())
+                )),
                 Ok(row) => {
                     let name = row.image.file_name().unwrap_or_default().to_owned();
                     verdicts.rows.entry(name).or_default().push(row);
@@ -98,6 +104,11 @@ impl Verdicts {
         self.about(path).filter(|row| row.label == Some(Verdict::Face)).map(Row::bounds)
     }
 
+    /// How many rows are about the picture at `path`.
+    pub fn count(&self, path: &Path) -> usize {
+        self.about(path).count()
+    }
+
     fn about(&self, path: &Path) -> impl Iterator<Item = &Row> {
         let rows = path.file_name().and_then(|name| self.rows.get(name));
         rows.into_iter().flatten().filter(move |row| path.ends_with(&row.image))
@@ -113,6 +124,11 @@ impl Row {
     fn bounds(&self) -> Rect {
         Rect { x1: self.xmin, y1: self.ymin, x2: self.xmax, y2: self.ymax }
     }
+
+    fn is_box(&self) -> bool {
+        let Rect { x1, y1, x2, y2 } = self.bounds();
+        [x1, y1, x2, y2].iter().all(|edge| edge.is_finite()) && x1 < x2 && y1 < y2
+    }
 }
 
 /// Doubts, gathered to be looked at.
@@ -124,17 +140,16 @@ pub struct Review {
 impl Review {
     /// A box of `picture`, the surer it is a face the further to the front.
     pub fn add(&mut self, path: &Path, picture: &Picture, bounds: &Rect, score: f32) {
-        let side = bounds.width().max(bounds.height()) * SHOWN;
-        let center = bounds.center();
-        let (x1, y1) = (center.x - side / 2.0, center.y - side / 2.0);
-        let shown = Rect { x1, y1, x2: x1 + side, y2: y1 + side };
+        let shown = crop::region(bounds, AROUND);
         let mut tile = crop::cut(picture, &shown, TILE);
-        let scale = TILE as f32 / side;
-        let moved = |x: f32, y: f32| ((x - x1) * scale, (y - y1) * scale);
-        let ((left, top), (right, bottom)) =
-            (moved(bounds.x1, bounds.y1), moved(bounds.x2, bounds.y2));
-        let frame = Rect { x1: left, y1: top, x2: right, y2: bottom };
-        outline(&mut tile, &frame);
+        let scale = TILE as f32 / shown.width();
+        let moved = Rect {
+            x1: bounds.x1 - shown.x1,
+            y1: bounds.y1 - shown.y1,
+            x2: bounds.x2 - shown.x1,
+            y2: bounds.y2 - shown.y1,
+        };
+        outline(&mut tile, &moved.scaled(scale, scale));
         let [xmin, ymin, xmax, ymax] = <[f32; 4]>::from(*bounds).map(|v| (v * 10.0).round() / 10.0);
         let row = Row {
             number: None,
@@ -171,9 +186,7 @@ impl Review {
                 text: number.to_string(),
             })
             .collect();
-        for (page, tiles) in (1..).zip(tiles.chunks(sheet::MOST)) {
-            sheet::write(tiles, &folder.join(format!("review-{page}.png")))?;
-        }
+        sheet::write_pages(&tiles, folder, "review")?;
         Ok(count)
     }
 }
@@ -225,10 +238,14 @@ mod tests {
         let text = "image,xmin,ymin,xmax,ymax,label,of\n\
                     a.png,1,10,21,30,head,me\n\
                     a.png,one,10,21,30,face,me\n\
+                    a.png,NaN,10,21,30,face,me\n\
+                    a.png,30,10,21,30,face,me\n\
                     a.png,1,10,21,30,background,me\n";
         fs::write(&file, text).unwrap();
         let verdicts = Verdicts::read(&file).unwrap();
-        assert_eq!(verdicts.skipped.len(), 2);
+        assert_eq!(verdicts.skipped.len(), 4, "{:?}", verdicts.skipped);
+        assert_eq!(verdicts.count(Path::new("x/a.png")), 1);
+        assert!(verdicts.skipped[2].contains("a.png: [NaN, 10.0, 21.0, 30.0] is no box"));
         assert!(verdicts.skipped[0].contains("line: 2") && verdicts.skipped[0].contains("head"));
         let said = verdicts.of(Path::new("x/a.png"), &square(1.0, 20.0));
         assert_eq!(said, Some(Verdict::Background));

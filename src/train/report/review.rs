@@ -32,9 +32,7 @@ pub fn write(crops: &[Cut], answers: &[Probabilities], folder: &Path) -> Result<
     fs::write(&path, table(&doubts)?)
         .with_context(|| format!("{}: cannot be written", path.display()))?;
     let tiles: Vec<Tile> = (1..).zip(&doubts).map(|(number, doubt)| tile(number, doubt)).collect();
-    for (page, tiles) in (1..).zip(tiles.chunks(sheet::MOST)) {
-        sheet::write(tiles, &folder.join(format!("review-{page}.png")))?;
-    }
+    sheet::write_pages(&tiles, folder, "review")?;
     Ok(doubts.len())
 }
 
