@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use maskgate::config::Tracking;
-use maskgate::picture::{Point, yaw};
+use maskgate::config::{self, Tracking};
+use maskgate::picture::{Face, Point, Rect, yaw};
+use maskgate::vision::Detector;
 use serde_json::Value;
 use support::{maskgate, terminate, text};
 
@@ -100,13 +101,15 @@ fn a_head_that_is_turned_away_is_told_from_one_that_looks_at_the_door() {
         .output()
         .unwrap()
         .into();
+    let detector = Detector::load(&config::Detector::default()).unwrap();
     let (mut away, mut away_seen, mut frontal, mut frontal_lost) = (0, 0, 0, 0);
     for line in result.json() {
         let name = line["image"].as_str().unwrap().rsplit('/').next().unwrap();
         let faces = line["faces"].as_array().unwrap();
         let Some(face) = faces.first() else { continue };
-        let landmarks: [Point; 5] = serde_json::from_value(face["landmarks"].clone()).unwrap();
-        let found = usize::from(yaw(&landmarks).abs() > limit);
+        let landmarks = serde_json::from_value(face["landmarks"].clone()).unwrap();
+        let face = Face { bounds: Rect::default(), score: 1.0, landmarks };
+        let found = usize::from(detector.yaw(&face).abs() > limit);
         if annotated[name] > limit {
             (away, away_seen) = (away + 1, away_seen + found);
         } else {

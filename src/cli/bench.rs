@@ -171,6 +171,7 @@ impl Chain {
                 face: *face,
                 probabilities: self.classifier.classify(&picture, &face.bounds)?,
                 sharpness: sharpness::of(&picture, &face.bounds),
+                yaw: self.detector.yaw(face),
             });
         }
         let classified = Instant::now();

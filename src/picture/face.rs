@@ -95,4 +95,6 @@ pub struct Look {
     /// Focus of the crop: mean absolute Laplacian of its luma over its mean luma contrast,
     /// about 0 (blurred) to 1 (crisp); see `vision::sharpness`.
     pub sharpness: f32,
+    /// How far the head is turned, in degrees; 0 is frontal, positive towards the picture's right.
+    pub yaw: f32,
 }

@@ -12,4 +12,4 @@ pub use buffer::Picture;
 pub use draw::{Mark, draw, outline};
 pub use face::{Face, Label, Look, Probabilities};
 pub use geometry::{Point, Rect};
-pub use pose::yaw;
+pub use pose::{gained, yaw};

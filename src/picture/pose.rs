@@ -29,6 +29,13 @@ pub fn yaw(landmarks: &[Point; 5]) -> f32 {
     if length > 0.0 && half != 0.0 { yaw } else { 90.0 }
 }
 
+/// The turn of a head whose nose lies `gain` times as far from the middle line as one turned by
+/// `yaw` degrees has it.
+pub fn gained(yaw: f32, gain: f32) -> f32 {
+    let (across, ahead) = yaw.to_radians().sin_cos();
+    (gain * across).atan2(ahead).to_degrees()
+}
+
 fn middle(a: Point, b: Point) -> Point {
     Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 }
 }
@@ -65,6 +72,21 @@ mod tests {
             let found = yaw(&head(turn, roll, scale));
             prop_assert!((found - turn).abs() < 1.5, "{found}");
         }
+    }
+
+    #[test]
+    fn a_gain_moves_the_nose() {
+        let nose_at = |offset: f32| {
+            [(-1.0, -1.0), (1.0, -1.0), (offset, 0.0), (-0.8, 1.0), (0.8, 1.0)]
+                .map(|(x, y)| Point { x, y })
+        };
+        for offset in [-0.7, -0.2, 0.0, 0.4] {
+            let found = gained(yaw(&nose_at(offset)), 1.5);
+            assert!((found - yaw(&nose_at(1.5 * offset))).abs() < 1e-3, "{offset}: {found}");
+        }
+        // Beyond profile stays so, and landmarks of no use stay of no use.
+        assert!((-180.0..-90.0).contains(&gained(-120.0, 1.5)));
+        assert!((gained(90.0, 1.5) - 90.0).abs() < 1e-3);
     }
 
     #[test]

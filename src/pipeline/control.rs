@@ -212,6 +212,7 @@ mod tests {
                 incorrect_mask: 0.01,
             },
             sharpness: 0.5,
+            yaw: 0.0,
         }
     }
 

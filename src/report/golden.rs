@@ -32,7 +32,7 @@ fn look() -> Look {
         ],
     };
     let probabilities = Probabilities { with_mask: 0.01, without_mask: 0.98, incorrect_mask: 0.01 };
-    Look { face, probabilities, sharpness: 0.3 }
+    Look { face, probabilities, sharpness: 0.3, yaw: 0.0 }
 }
 
 const FACE: &str = r#"{"box":[10.0,20.0,50.6,70.3],"score":0.97,"landmarks":[[20.0,35.0],[40.0,35.1],[30.0,45.0],[22.0,58.0],[38.0,58.0]],"label":"without_mask","probabilities":{"with_mask":0.01,"without_mask":0.98,"incorrect_mask":0.01}"#;

@@ -1,4 +1,4 @@
-use crate::picture::{Label, Look, yaw};
+use crate::picture::{Label, Look};
 
 use super::Settings;
 
@@ -9,7 +9,7 @@ const LEAST_WEIGHT: f32 = 0.05;
 /// blurred or turned too far; otherwise the product of detector score, size, sharpness,
 /// frontality and how clear the classifier is between right and not right.
 pub(super) fn weight(look: &Look, settings: &Settings) -> f32 {
-    let turned = yaw(&look.face.landmarks).abs();
+    let turned = look.yaw.abs();
     if turned.is_nan() || turned > settings.max_yaw {
         return 0.0;
     }
@@ -36,21 +36,7 @@ fn ramp(value: f32, least: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::Point;
     use crate::tracking::scenarios::{default_settings, look};
-
-    /// Landmarks of a head turned by `yaw` degrees: the generic proportions, seen from afar.
-    fn turned_by(yaw: f32) -> [Point; 5] {
-        let (sin, cos) = yaw.to_radians().sin_cos();
-        [
-            (-33.0, -35.0, 0.0),
-            (33.0, -35.0, 0.0),
-            (0.0, 0.0, 27.0),
-            (-25.0, 30.0, 0.0),
-            (25.0, 30.0, 0.0),
-        ]
-        .map(|(x, y, z)| Point { x: 200.0 + x * cos + z * sin, y: 100.0 + y })
-    }
 
     #[test]
     fn a_face_too_small_too_blurred_or_turned_away_weighs_nothing() {
@@ -66,13 +52,12 @@ mod tests {
         let blurred = Look { sharpness: settings.min_sharpness - 0.01, ..good };
         assert_eq!(weight(&blurred, &settings), 0.0);
 
-        let mut turned = good;
-        turned.face.landmarks = turned_by(settings.max_yaw + 5.0);
-        assert_eq!(weight(&turned, &settings), 0.0);
-
-        let mut strange = good;
-        strange.face.landmarks[2].x = f32::NAN;
-        assert_eq!(weight(&strange, &settings), 0.0);
+        for yaw in [settings.max_yaw + 0.5, -settings.max_yaw - 0.5, f32::NAN] {
+            assert_eq!(weight(&Look { yaw, ..good }, &settings), 0.0, "{yaw}");
+        }
+        let nearly = Look { yaw: 0.5 - settings.max_yaw, ..good };
+        let weights = [&nearly, &good].map(|look| weight(look, &settings));
+        assert!(weights[0] > 0.0 && weights[0] < weights[1], "{weights:?}");
     }
 
     #[test]

@@ -33,14 +33,12 @@ pub(crate) fn look(x: f32, y: f32, width: f32, masked: f32) -> Look {
     };
     let probabilities =
         Probabilities { with_mask: masked, without_mask: 1.0 - masked, incorrect_mask: 0.0 };
-    Look { face, probabilities, sharpness: 0.5 }
+    Look { face, probabilities, sharpness: 0.5, yaw: 0.0 }
 }
 
-/// The same face, head turned by about 75 degrees.
-fn turned(mut look: Look) -> Look {
-    let width = look.face.bounds.width();
-    look.face.landmarks[2].x += width * 0.6;
-    look
+/// The same face, head turned away.
+fn turned(look: Look) -> Look {
+    Look { yaw: -75.0, ..look }
 }
 
 const BARE: f32 = 0.03;

@@ -13,6 +13,8 @@ pub mod sharpness;
 
 pub use classifier::Classifier;
 pub use decode::Family;
+#[cfg(feature = "train")]
+pub(crate) use detector::YAW_GAIN;
 pub use detector::{Detector, open as open_detector};
 pub use error::VisionError;
 pub use nms::suppress;
@@ -54,7 +56,7 @@ impl Vision {
     pub fn classify(&mut self, picture: &Picture, face: &Face) -> Result<Look, VisionError> {
         let probabilities = self.classifier.classify(picture, &face.bounds)?;
         let sharpness = sharpness::of(picture, &face.bounds);
-        Ok(Look { face: *face, probabilities, sharpness })
+        Ok(Look { face: *face, probabilities, sharpness, yaw: self.detector.yaw(face) })
     }
 
     /// Detector, then classifier: where each came from and its SHA-256.

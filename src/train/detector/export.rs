@@ -6,11 +6,12 @@ use burn::tensor::Tensor;
 
 use super::network::{CHANNELS, Network, STRIDES, Separable, TAPS};
 use crate::train::onnx::{ConvShape, GraphBuilder, OnnxError, Output, Weights};
+use crate::vision::YAW_GAIN;
 
 /// The file's bytes: input `input` `[1, 3, 256, 320]` (loaders may set any multiple of 32), one
 /// output of 15 channels for each stride. Expects a network on a device
-/// without autodiff, its normalisation folded.
-pub fn export(network: &Network) -> Result<Vec<u8>> {
+/// without autodiff, its normalisation folded. `yaw_gain`, 1 to 3, is for `vision::Detector::yaw`.
+pub fn export(network: &Network, yaw_gain: f32) -> Result<Vec<u8>> {
     let (height, width) = (256, 320);
     let mut g = GraphBuilder::new("maskgate detector", "input", &[1, 3, height, width]);
     let input = g.input();
@@ -45,9 +46,11 @@ pub fn export(network: &Network) -> Result<Vec<u8>> {
     let outputs: Vec<Output<'_>> = (0..STRIDES.len())
         .map(|at| Output { tensor: &predictions[at], name: &names[at], dims: &dims[at] })
         .collect();
+    let yaw_gain = format!("{yaw_gain:.2}");
     let metadata = [
         ("maskgate.decoder", "center"),
         ("maskgate.input", "rgb -1..1, width and height multiples of 32"),
+        (YAW_GAIN, &yaw_gain),
     ];
     Ok(g.finish(&outputs, &metadata)?)
 }
@@ -105,7 +108,7 @@ mod tests {
             device.seed(seed);
             let network = rounded(Network::new(&Channels::of(1.0), &device));
             let path = folder.path().join(format!("{seed}.onnx"));
-            std::fs::write(&path, export(&network).expect("it can be written")).expect("room");
+            std::fs::write(&path, export(&network, 1.0).expect("it can be written")).expect("room");
             written.push(parameters::take(&network));
             paths.push(path);
         }
@@ -146,7 +149,7 @@ mod tests {
             Tensor::from_data(TensorData::new(input.clone(), [1, 3, height, width]), device);
         let wanted = network.forward(tensor).map(floats);
 
-        let bytes = export(network).expect("the network can be written");
+        let bytes = export(network, 1.5).expect("the network can be written");
         let file = ModelFile::parse("test".into(), &bytes, "").expect("the file is whole");
         let plan = file.plan([1, 3, height, width]).expect("tract takes the file");
         let found = plan.run(&input).expect("tract runs it");

@@ -18,13 +18,13 @@ use super::network::{Channels, Network};
 use super::samples::{self, NEAR, SHAPES, Shape};
 use super::scene::Scenes;
 use super::targets::Cells;
-use super::{backbone, export, mining, norm, refit};
+use super::{backbone, export, gain, mining, norm};
 use crate::train::fit::{Average, Checkpoint, Progress, one_cycle};
 use crate::train::parameters;
 use crate::train::random::Random;
 
-/// Batches beyond the last step, to which the landmarks' last layer is fitted in closed form.
-const REFIT: usize = 300;
+/// Batches beyond the last step, on which the gain of the yaw is measured.
+const BEYOND: usize = 200;
 /// Samples that normalisation is measured on at first.
 const MEASURED: usize = 48;
 /// Decay of the running average of the weights, a step.
@@ -157,16 +157,20 @@ pub fn run(
                 break;
             }
             let mean = losses.map(|sum| sum / (count - judged) as f32);
-            judge(&Told { step: count, losses: mean }, &export::export(&norm::fold(averaged))?)?;
+            judge(
+                &Told { step: count, losses: mean },
+                &export::export(&norm::fold(averaged), 1.0)?,
+            )?;
             (losses, judged) = ([0.0; 3], count);
             since = Instant::now();
         }
     }
     let (averaged, ..) = parameters::put(network.valid(), &average.values);
     let averaged = norm::fold(averaged);
-    let averaged = refit::landmarks(averaged, batches.iter(), &device.inner());
+    let gain = gain::measure(&averaged, batches.iter(), &device.inner());
+    println!("turns of heads are found {gain:.2} times too small");
     let mean = losses.map(|sum| sum / (fit.steps - judged).max(1) as f32);
-    judge(&Told { step: fit.steps, losses: mean }, &export::export(&averaged)?)
+    judge(&Told { step: fit.steps, losses: mean }, &export::export(&averaged, gain)?)
 }
 
 /// What normalisation is measured on at first.
@@ -192,7 +196,7 @@ fn batches(
     let shapes: &[Shape] = if fit.only_landmarks { &NEAR } else { &SHAPES };
     thread::spawn(move || {
         let root = Random::new(seed);
-        for step in first..steps + REFIT {
+        for step in first..steps + BEYOND {
             let shape = shapes[step % shapes.len()];
             let mut random = root.stream(step as u64);
             let (input, cells) = samples::batch(&sources, &empty, shape, drawn, &mut random);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::pose::{Pose, Turned};
 use crate::config;
-use crate::picture::{Face, Label, Point, Rect};
+use crate::picture::{Face, Label, Point, Rect, yaw};
 use crate::train::boxes::{AnnotatedImage, Annotation};
 use crate::train::pictures;
 use crate::vision::Detector;
@@ -137,7 +137,7 @@ pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findin
                             let error = distance_between(&known, &detection.landmarks);
                             faces[index].landmark_error =
                                 Some(error / image.faces[at].bounds.width().max(1.0));
-                            pose.add(&known, &detection.landmarks);
+                            pose.add(yaw(&known), detector.yaw(&detection));
                         }
                     }
                 }

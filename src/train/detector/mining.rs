@@ -25,7 +25,7 @@ const FAR: u32 = 640;
 
 /// Looks for lures in `sources` at [`SIDE`], and in `empty` at [`FAR`] too; gives how many there are.
 pub fn mine(network: &Network, sources: &mut [Scenes], empty: &mut [Scenes]) -> Result<usize> {
-    let bytes = export::export(network)?;
+    let bytes = export::export(network, 1.0)?;
     for source in sources.iter_mut().chain(&mut *empty) {
         source.lures = look(&bytes, SIDE, source)?;
     }

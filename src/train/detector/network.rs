@@ -243,15 +243,6 @@ impl Network {
         })
     }
 
-    /// What the last layer of the landmarks sees, `[n, points, h / stride, w / stride]` for each stride.
-    pub fn point_features(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
-        let mut level = 0;
-        self.levels(input).map(|x| {
-            level += 1;
-            self.neck.heads[level - 1].points_tower.forward(x)
-        })
-    }
-
     /// The top-down path, finest stride first.
     fn levels(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
         let mut x = self.backbone.stem.forward(input);

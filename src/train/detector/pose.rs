@@ -5,7 +5,6 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::config;
-use crate::picture::{Point, yaw};
 
 /// Heads up to this part of `tracking.max_yaw` must not be taken for turned away.
 const FRONTAL: f32 = 0.6;
@@ -13,17 +12,17 @@ const FRONTAL: f32 = 0.6;
 /// Collects faces whose landmarks are annotated.
 #[derive(Debug, Default)]
 pub struct Pose {
-    /// Yaw of each face in degrees: annotated, found.
+    /// Turn of each head in degrees: annotated, found.
     faces: Vec<(f32, f32)>,
 }
 
-/// How yaw from found landmarks compares with yaw from annotated ones.
+/// How the yaw that a detector finds compares with that of annotated landmarks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Turned {
     /// Mean difference in degrees.
     pub error: f32,
-    /// Faces turned further than `tracking.max_yaw` allows by default, and the part of them whose
-    /// found landmarks say so too.
+    /// Faces turned further than `tracking.max_yaw` allows by default, and the part of them that
+    /// is found to be.
     pub away: usize,
     pub away_seen: f32,
     /// Faces turned less than 0.6 of that, and the part that is wrongly taken for turned away.
@@ -32,8 +31,9 @@ pub struct Turned {
 }
 
 impl Pose {
-    pub fn add(&mut self, known: &[Point; 5], found: &[Point; 5]) {
-        self.faces.push((yaw(known).abs(), yaw(found).abs()));
+    /// A head's yaw in degrees by annotated landmarks, and as the detector says.
+    pub fn add(&mut self, known: f32, found: f32) {
+        self.faces.push((known.abs(), found.abs()));
     }
 
     /// `None` where no face has annotated landmarks.
@@ -74,22 +74,16 @@ impl fmt::Display for Turned {
 mod tests {
     use super::*;
 
-    /// Landmarks whose nose lies `offset` beside the middle of eyes that are 2 apart.
-    fn nose_at(offset: f32) -> [Point; 5] {
-        [(-1.0, -1.0), (1.0, -1.0), (offset, 0.0), (-0.8, 1.0), (0.8, 1.0)]
-            .map(|(x, y)| Point { x, y })
-    }
-
     #[test]
-    fn a_turned_head_counts_as_seen_only_where_the_found_landmarks_say_so() {
+    fn a_turned_head_counts_as_seen_only_where_it_is_found_turned() {
         let mut pose = Pose::default();
-        let (frontal, away) = (nose_at(0.0), nose_at(1.5));
-        pose.add(&away, &away);
-        pose.add(&nose_at(-1.5), &frontal);
-        pose.add(&frontal, &frontal);
+        pose.add(60.0, 55.0);
+        pose.add(-60.0, 2.0);
+        pose.add(1.0, 0.0);
         let told = pose.told().expect("three faces");
         assert_eq!((told.away, told.away_seen), (2, 0.5));
         assert_eq!((told.frontal, told.frontal_lost), (1, 0.0));
+        assert!((told.error - 64.0 / 3.0).abs() < 1e-3);
         assert_eq!(Pose::default().told(), None);
     }
 }

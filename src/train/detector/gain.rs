@@ -1,0 +1,127 @@
+//! By how much a network's landmarks show too small a turn of the head.
+//!
+//! Most heads look ahead. Where the network is not sure how far one is turned, it places the nose
+//! between all that it might be, nearer to frontal than it is. Landmarks are best so; the turn that is
+//! read from them wants a gain, which goes into the file for `vision::Detector::yaw`.
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::network::{BOX_CHANNELS, Network, POINT_CHANNELS};
+use super::pose::Pose;
+use super::targets::Cells;
+use crate::picture::{Point, gained, yaw};
+
+/// Sizes in pixels, square root of the area, that faces have at a door.
+const SIZES: Range<f32> = 24.0..64.0;
+/// Gains to choose from are a twentieth apart.
+const STEP: f32 = 0.05;
+const STEPS: u8 = 20;
+/// A frontal head that is taken for turned away waits longer for its verdict, or gets none; that
+/// counts so many times as much as a turned one whose look is believed.
+const LOST: f32 = 4.0;
+
+/// What the nose's distance from the middle line is to be multiplied with, 1 to 2, measured with
+/// `network` (without autodiff) on `batches` of side, input and cells.
+pub fn measure(
+    network: &Network,
+    batches: impl Iterator<Item = (usize, Vec<f32>, Vec<Cells>)>,
+    device: &Device,
+) -> f32 {
+    let mut turns = Vec::new();
+    for (side, input, cells) in batches {
+        let data = TensorData::new(input, [cells.len(), 3, side, side]);
+        let mut first = 0;
+        for output in network.forward(Tensor::from_data(data, device)) {
+            let [_, channels, height, width] = output.dims();
+            let count = height * width;
+            // All are float32, so the conversion cannot fail.
+            let values: Vec<f32> = output.into_data().try_into_vec().unwrap_or_default();
+            for (sample, values) in cells.iter().zip(values.chunks_exact(channels * count)) {
+                for cell in (0..count).filter(|cell| counts(sample, first + cell)) {
+                    let value = |channel: usize| values[(BOX_CHANNELS + channel) * count + cell];
+                    // As seen from the cell: a turn is the same wherever the head is.
+                    let found =
+                        std::array::from_fn(|i| Point { x: value(2 * i), y: value(2 * i + 1) });
+                    turns.push((yaw(&landmarks(sample, first + cell)), yaw(&found)));
+                }
+            }
+            first += count;
+        }
+    }
+    best(&turns)
+}
+
+/// Whether the cell has a face of a size that counts and with landmarks.
+fn counts(sample: &Cells, at: usize) -> bool {
+    let edges = &sample.bounds[at * 4..at * 4 + 4];
+    let size = ((edges[2] - edges[0]) * (edges[3] - edges[1])).max(0.0).sqrt();
+    sample.has_landmarks[at] > 0.0 && SIZES.contains(&size)
+}
+
+fn landmarks(sample: &Cells, at: usize) -> [Point; 5] {
+    let values = &sample.landmarks[at * POINT_CHANNELS..(at + 1) * POINT_CHANNELS];
+    std::array::from_fn(|i| Point { x: values[2 * i], y: values[2 * i + 1] })
+}
+
+/// The gain with which `turns`, true and found, are told best, the smallest of several; 1 where
+/// there are none.
+fn best(turns: &[(f32, f32)]) -> f32 {
+    let worth = |gain: f32| {
+        let mut pose = Pose::default();
+        turns.iter().for_each(|&(known, found)| pose.add(known, gained(found, gain)));
+        pose.told().map_or(0.0, |told| told.away_seen - LOST * told.frontal_lost)
+    };
+    let gains = (0..=STEPS).map(|step| 1.0 + STEP * f32::from(step));
+    let told = gains.map(|gain| (gain, worth(gain)));
+    told.reduce(|best, other| if other.1 > best.1 { other } else { best })
+        .map_or(1.0, |best| best.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::Rect;
+    use crate::train::detector::network::Channels;
+    use crate::train::detector::targets::{self, Target};
+
+    /// Heads turned by up to 60 degrees either way, found turned by a part of it.
+    fn turns(part: f32) -> impl Iterator<Item = (f32, f32)> {
+        (-600..=600).map(|tenth| tenth as f32 / 10.0).map(move |known| (known, gained(known, part)))
+    }
+
+    #[test]
+    fn turns_that_are_found_too_small_get_the_gain_that_makes_them_true() {
+        let of = |turns: &[(f32, f32)]| best(turns);
+        assert!((of(&turns(0.7).collect::<Vec<_>>()) - 1.45).abs() < 0.01, "1 / 0.7 is 1.43");
+        assert_eq!(of(&turns(1.3).collect::<Vec<_>>()), 1.0, "none for what is found too large");
+        assert_eq!(of(&[]), 1.0);
+        // Not where frontal heads would be lost: each tenth one is found turned by 32 degrees.
+        let odd = (0..60).map(|number| (0.0, if number % 10 == 0 { 32.0 } else { 0.0 }));
+        let unsure: Vec<_> = turns(0.7).filter(|t| t.0.abs() > 40.0).chain(odd).collect();
+        let gain = of(&unsure);
+        assert!(gain < 1.35 && gained(32.0, gain) <= 40.0, "{gain}");
+    }
+
+    #[test]
+    fn it_is_measured_on_faces_with_landmarks_as_large_as_at_a_door() {
+        let device = Device::flex();
+        device.seed(2);
+        let network = Network::new(&Channels::of(0.25), &device);
+        let counted = |size: f32, known: bool| {
+            let (low, high) = (96.0 - size / 2.0, 96.0 + size / 2.0);
+            let bounds = Rect { x1: low, y1: low, x2: high, y2: high };
+            let landmarks = known.then_some([bounds.center(); 5]);
+            let target = Target { bounds, landmarks, ignore: false, bare: true };
+            let cells = targets::assign(&[target], 192);
+            (0..cells.positive.len()).filter(|at| counts(&cells, *at)).count()
+        };
+        assert!(counted(40.0, true) > 0);
+        assert_eq!((counted(40.0, false), counted(20.0, true), counted(90.0, true)), (0, 0, 0));
+        // A fresh network has all landmarks about in one place, of which no gain makes a turn.
+        let cells = targets::assign(&[], 192);
+        let batch = (192, vec![0.1; 3 * 192 * 192], vec![cells]);
+        assert_eq!(measure(&network, std::iter::once(batch), &device), 1.0);
+    }
+}
