@@ -45,7 +45,7 @@ const SMALLEST: f32 = 7.0;
 /// So are faces of which less than this part is in the sample.
 const VISIBLE: f32 = 0.55;
 /// Part of the samples that is cut from pictures without faces.
-const EMPTY: f32 = 0.2;
+const EMPTY: f32 = 0.25;
 /// Part of the samples without faces in which clocks hang, and how many at most.
 const CLOCKED: f32 = 0.4;
 const CLOCKS: usize = 3;

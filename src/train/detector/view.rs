@@ -16,10 +16,13 @@ const FILLED: f32 = 0.75;
 const TRIES: usize = 2;
 /// Without pictures to fill up with, a sample reaches so many times beyond the longer side.
 const FURTHEST: f32 = 2.0;
+/// Half of the samples of no face and no lure reach up to so many times beyond the longer side of
+/// their picture, another behind it: so a picture of one thing shows it as small as a face, too.
+const BEYOND: f32 = 2.5;
 /// Part of the samples without faces, where there are lures, that shows one.
-const LURED: f32 = 0.5;
+const LURED: f32 = 0.75;
 /// The same for samples of pictures with faces.
-const LURED_BESIDE_FACES: f32 = 0.12;
+const LURED_BESIDE_FACES: f32 = 0.16;
 /// Part of the samples that is turned, and how far either way at most, in radians: heads that are bowed
 /// or tilted are rare in pictures and found least.
 const TURNED: f32 = 0.4;
@@ -90,7 +93,9 @@ impl<'a> View<'a> {
             let center = bounds.center();
             square(center.x - u * reach, center.y - v * reach, reach)
         } else {
-            anywhere(&scene.picture, side, random)
+            let further = furthest.is_infinite() && random.chance(0.5);
+            let furthest = if further { BEYOND } else { 1.0 };
+            anywhere(&scene.picture, side, furthest, random)
         };
         // Small turns are commoner than large ones.
         let turn = if random.chance(TURNED) {
@@ -131,7 +136,8 @@ impl<'a> View<'a> {
         }
         let source = pick(empty, random);
         let behind = &source.scenes[random.below(source.scenes.len())].picture;
-        let mut sample = crop::cut(behind, &anywhere(behind, side as f32, random), side as u32);
+        let mut sample =
+            crop::cut(behind, &anywhere(behind, side as f32, 1.0, random), side as u32);
 
         // Whole pixels of the sample that lie within the picture, and what of the picture they show.
         let scale = side as f32 / region.width();
@@ -162,13 +168,15 @@ impl<'a> View<'a> {
     }
 }
 
-/// A square of this picture for a sample of `side` pixels.
-fn anywhere(picture: &Picture, side: f32, random: &mut Random) -> Rect {
+/// A square of this picture for a sample of `side` pixels, up to `furthest` times as large as the
+/// picture's longer side.
+fn anywhere(picture: &Picture, side: f32, furthest: f32, random: &mut Random) -> Rect {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
-    let reach = width.max(height) * random.range(0.25, 1.0);
+    let reach = width.max(height) * random.range(0.25, furthest);
     let reach = reach.max(side / LARGEST_SCALE);
-    let x = random.range(0.0, (width - reach).max(0.0));
-    square(x, random.range(0.0, (height - reach).max(0.0)), reach)
+    let mut from = |end: f32| random.range((end - reach).min(0.0), (end - reach).max(0.0));
+    let x = from(width);
+    square(x, from(height), reach)
 }
 
 /// Sources by the square root of their size: many small sources teach more than one large one, and
@@ -188,4 +196,26 @@ fn pick<'a>(sources: &'a [Scenes], random: &mut Random) -> &'a Scenes {
 /// The square with this upper left corner.
 pub fn square(x: f32, y: f32, side: f32) -> Rect {
     Rect { x1: x, y1: y, x2: x + side, y2: y + side }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_square_lies_in_the_picture_or_holds_it() {
+        let picture = Picture::new(300, 200);
+        let mut random = Random::new(4);
+        let (mut inside, mut around) = (0, 0);
+        for _ in 0..200 {
+            let region = anywhere(&picture, 64.0, BEYOND, &mut random);
+            for (low, high, end) in [(region.x1, region.x2, 300.0), (region.y1, region.y2, 200.0)] {
+                let within = low > -0.1 && high < end + 0.1;
+                assert!(within || (low < 0.1 && high > end - 0.1), "{region:?}");
+            }
+            inside += usize::from(region.width() <= 200.0);
+            around += usize::from(region.width() >= 300.0);
+        }
+        assert!(inside > 20 && around > 80, "{inside} inside, {around} around");
+    }
 }
