@@ -73,6 +73,34 @@ fn two_people_far_away_are_two_and_bare_where_small_faces_count() {
 }
 
 #[test]
+fn two_people_far_away_are_found_in_nine_frames_of_ten_and_the_corridor_stays_empty() {
+    let Some(lines) = video("video/entrance_walk_nomask.gif", &[]) else { return };
+    // From the eighth frame on, both faces are about 14 pixels wide or wider; one person walks to the
+    // left of column 265, the other to the right of column 285.
+    let frames = lines.iter().filter(|line| line["type"] == "frame").skip(7);
+    let (mut count, mut both) = (0, 0);
+    for frame in frames {
+        let faces = frame["faces"].as_array().unwrap();
+        let centers: Vec<[f64; 2]> = faces
+            .iter()
+            .map(|face| {
+                let edge = |at: usize| face["box"][at].as_f64().unwrap();
+                [f64::midpoint(edge(0), edge(2)), f64::midpoint(edge(1), edge(3))]
+            })
+            .collect();
+        let strange = centers.iter().find(|[_, y]| !(95.0..150.0).contains(y));
+        assert_eq!(strange, None, "{frame}");
+        count += 1;
+        both += usize::from(
+            centers.iter().any(|[x, _]| *x < 265.0) && centers.iter().any(|[x, _]| *x > 285.0),
+        );
+    }
+    println!("both found in {both} of {count} frames");
+    assert_eq!(count, 28);
+    assert!(both * 10 >= count * 9, "{both} of {count}");
+}
+
+#[test]
 fn a_head_that_is_turned_away_is_told_from_one_that_looks_at_the_door() {
     let Some(folder) = data("landmarks/youtube_faces") else { return };
     let csv = fs::read_to_string(folder.with_extension("csv")).unwrap();

@@ -56,7 +56,7 @@ impl Default for Detector {
             sha256: String::new(),
             width: 320,
             height: 240,
-            threshold: 0.42,
+            threshold: 0.35,
             nms_iou: 0.4,
         }
     }
