@@ -81,6 +81,8 @@ fn best(turns: &[(f32, f32)]) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use burn::module::Param;
+
     use super::*;
     use crate::picture::Rect;
     use crate::train::detector::network::Channels;
@@ -104,24 +106,45 @@ mod tests {
         assert!(gain < 1.35 && gained(32.0, gain) <= 40.0, "{gain}");
     }
 
+    /// Landmarks about `center`, `size` large, of a head turned by `yaw` degrees.
+    fn head(center: Point, size: f32, yaw: f32) -> [Point; 5] {
+        // The nose stands 0.82 halves of the distance of the eyes before them.
+        let offset = 0.82 * 0.2 * yaw.to_radians().tan();
+        [(-0.2, -0.2), (0.2, -0.2), (offset, 0.0), (-0.16, 0.2), (0.16, 0.2)]
+            .map(|(x, y)| Point { x: center.x + x * size, y: center.y + y * size })
+    }
+
+    fn cells(size: f32, landmarks: Option<[Point; 5]>) -> Cells {
+        let (low, high) = (96.0 - size / 2.0, 96.0 + size / 2.0);
+        let bounds = Rect { x1: low, y1: low, x2: high, y2: high };
+        targets::assign(&[Target { bounds, landmarks, ignore: false, bare: true }], 192)
+    }
+
     #[test]
-    fn it_is_measured_on_faces_with_landmarks_as_large_as_at_a_door() {
-        let device = Device::flex();
-        device.seed(2);
-        let network = Network::new(&Channels::of(0.25), &device);
+    fn faces_with_landmarks_count_that_are_as_large_as_at_a_door() {
         let counted = |size: f32, known: bool| {
-            let (low, high) = (96.0 - size / 2.0, 96.0 + size / 2.0);
-            let bounds = Rect { x1: low, y1: low, x2: high, y2: high };
-            let landmarks = known.then_some([bounds.center(); 5]);
-            let target = Target { bounds, landmarks, ignore: false, bare: true };
-            let cells = targets::assign(&[target], 192);
+            let landmarks = head(Point { x: 96.0, y: 96.0 }, size, 10.0);
+            let cells = cells(size, known.then_some(landmarks));
             (0..cells.positive.len()).filter(|at| counts(&cells, *at)).count()
         };
         assert!(counted(40.0, true) > 0);
         assert_eq!((counted(40.0, false), counted(20.0, true), counted(90.0, true)), (0, 0, 0));
-        // A fresh network has all landmarks about in one place, of which no gain makes a turn.
-        let cells = targets::assign(&[], 192);
-        let batch = (192, vec![0.1; 3 * 192 * 192], vec![cells]);
-        assert_eq!(measure(&network, std::iter::once(batch), &device), 1.0);
+    }
+
+    #[test]
+    fn it_is_what_lifts_the_turns_that_the_network_finds_over_the_limit() {
+        let device = Device::flex();
+        let mut network = Network::new(&Channels::of(0.25), &device);
+        // Whatever it sees, it finds a head turned by 35 degrees.
+        let found = head(Point::default(), 2.0, 35.0).map(|p| [p.x, p.y]);
+        for layer in network.neck.heads.iter_mut().map(|head| &mut head.points) {
+            layer.weight = Param::from_tensor(layer.weight.val().zeros_like());
+            layer.bias =
+                Some(Param::from_tensor(Tensor::from_floats(found.as_flattened(), &device)));
+        }
+        let truth = head(Point { x: 96.0, y: 96.0 }, 40.0, 50.0);
+        let batch = (192, vec![0.1; 3 * 192 * 192], vec![cells(40.0, Some(truth))]);
+        let gain = measure(&network, std::iter::once(batch), &device);
+        assert!((gain - 1.2).abs() < 1e-3, "{gain}: tan 40 / tan 35 is 1.198");
     }
 }
