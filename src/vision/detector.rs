@@ -210,6 +210,10 @@ mod tests {
         let of = |gain| with_gain(gain).expect("the gain is allowed").yaw(&face);
         assert!((of("1") - yaw(&landmarks)).abs() < 1e-3);
         assert!((of("1.5") - gained(yaw(&landmarks), 1.5)).abs() < 1e-3);
+        // A wild landmark must not pass for a frontal head: tracking wants a number.
+        let mut wild = face;
+        wild.landmarks[2].x = f32::NAN;
+        assert!(with_gain("1.5").expect("the gain is allowed").yaw(&wild).is_nan());
     }
 
     #[test]
