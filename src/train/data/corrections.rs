@@ -113,6 +113,12 @@ impl Corrections {
         label
     }
 
+    /// Whether a row speaks of this face alone, not of all in its picture.
+    pub fn names(&self, path: &Path, bounds: Rect) -> bool {
+        let mut rows = self.rows_of(path);
+        rows.any(|(_, row)| row.bounds.is_some() && same_box(row.bounds, Some(bounds)))
+    }
+
     /// What was done; rows that fit no face are named in `skipped`.
     pub fn finish(mut self, skipped: &mut Vec<String>) -> Corrected {
         skipped.append(&mut self.skipped);
@@ -125,13 +131,16 @@ impl Corrections {
 
     /// The last row that speaks of this face.
     fn row_for(&mut self, path: &Path, bounds: Option<Rect>) -> Option<&mut Correction> {
-        let rows = &self.rows;
-        let fits = |at: &&usize| {
-            rows.get(**at)
-                .is_some_and(|row| path.ends_with(&row.image) && same_box(row.bounds, bounds))
-        };
-        let at = *self.by_name.get(path.file_name()?)?.iter().rev().find(fits)?;
+        let last = self.rows_of(path).filter(|(_, row)| same_box(row.bounds, bounds)).last();
+        let at = last?.0;
         self.rows.get_mut(at)
+    }
+
+    /// The rows that speak of a picture, with their places, in the order of the file.
+    fn rows_of(&self, path: &Path) -> impl Iterator<Item = (usize, &Correction)> {
+        let named = path.file_name().and_then(|name| self.by_name.get(name));
+        let rows = named.into_iter().flatten().filter_map(|at| Some((*at, self.rows.get(*at)?)));
+        rows.filter(move |(_, row)| path.ends_with(&row.image))
     }
 }
 

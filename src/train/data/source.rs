@@ -132,7 +132,10 @@ impl Reading<'_> {
         let before = self.samples.len();
         let (mut narrow, mut unlabelled) = (0, 0);
         for image in &boxes.images {
-            for face in image.faces.iter().filter(|face| !face.ignore) {
+            for face in &image.faces {
+                if face.ignore && !self.corrected(&image.path, face.bounds) {
+                    continue;
+                }
                 if face.bounds.width() < MIN_WIDTH {
                     narrow += 1;
                     continue;
@@ -184,6 +187,12 @@ impl Reading<'_> {
                 origin.display()
             ));
         }
+    }
+
+    /// Whether somebody has said of this very face what it wears, which makes one to learn from of an
+    /// ignored one.
+    fn corrected(&self, path: &Path, bounds: Rect) -> bool {
+        self.corrections.as_ref().is_some_and(|corrections| corrections.names(path, bounds))
     }
 
     fn label(&mut self, path: &Path, bounds: Option<Rect>, given: Option<Label>) -> Option<Label> {

@@ -254,6 +254,34 @@ fn rows_without_a_label_are_counted_where_others_have_one() {
 }
 
 #[test]
+fn an_ignored_face_is_learned_from_when_a_correction_names_its_box() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    save(&scene(1, 100, 60), &path("1.png"));
+    std::fs::write(
+        path("door.csv"),
+        "image,xmin,ymin,xmax,ymax,label,ignore\n\
+         1.png,0,0,30,30,with_mask,0\n\
+         1.png,40,0,70,30,,1\n\
+         1.png,40,30,70,60,,1\n",
+    )
+    .unwrap();
+    let labels = |rows: &str| {
+        let rows = format!("image,xmin,ymin,xmax,ymax,label\n{rows}");
+        std::fs::write(path("corrections.csv"), rows).unwrap();
+        let mut corrections = Corrections::read(&path("corrections.csv")).unwrap();
+        let mut origin: Origin = path("door.csv").to_str().unwrap().parse().unwrap();
+        origin.pictures = Some(folder.path().to_owned());
+        let (samples, _) = read(&[origin], Some(&mut corrections)).unwrap();
+        samples.into_iter().map(|sample| sample.label).collect::<Vec<_>>()
+    };
+    let (with, without) = (Label::WithMask, Label::WithoutMask);
+    assert_eq!(labels("1.png,40.4,0,70,30,without_mask\n"), [with, without]);
+    assert_eq!(labels("1.png,40,0,70,30,leave_out\n"), [with]);
+    assert_eq!(labels("1.png,,,,,without_mask\n"), [without], "the picture's row names no box");
+}
+
+#[test]
 fn what_is_no_source_is_refused_by_name() {
     let empty = tempfile::tempdir().unwrap();
     let origin = |path: &Path| path.to_str().unwrap().parse::<Origin>().unwrap();
