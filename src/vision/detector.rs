@@ -14,6 +14,10 @@ const BUILT_IN: (&str, &[u8]) =
 /// Metadata of our files: a number from 1 to 3 for [`Detector::yaw`].
 pub(crate) const YAW_GAIN: &str = "maskgate.yaw_gain";
 
+/// Candidates of this score and over have a say in where the landmarks of a face lie, whatever the
+/// threshold for faces is.
+const CANDIDATE: f32 = 0.1;
+
 /// Plans kept for frames of different shape; a camera needs one, a folder of pictures several.
 const PLANS: usize = 4;
 
@@ -91,7 +95,7 @@ impl Detector {
         let outputs = self.plans[plan].run(&self.input)?;
         let faces = self
             .family
-            .decode(&outputs, (tensor_width, tensor_height), self.threshold)
+            .decode(&outputs, (tensor_width, tensor_height), self.threshold.min(CANDIDATE))
             .map_err(|reason| VisionError::WrongShape {
                 model: self.file.origin().name.clone(),
                 wanted: "face detector",
@@ -102,7 +106,7 @@ impl Detector {
             .map(|face| rescale(face, 1.0 / scale_x, 1.0 / scale_y, width, height))
             .filter(|face| face.bounds.area() > 0.0)
             .collect();
-        Ok(nms::suppress(in_picture, self.nms_iou))
+        Ok(nms::suppress(in_picture, self.nms_iou, self.threshold))
     }
 
     /// How far the head of a face that was found here is turned, in degrees; 0 is frontal, positive
@@ -190,6 +194,7 @@ mod tests {
     use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
     use super::*;
+    use crate::camera::decode_image;
     use crate::vision::model;
 
     /// The built-in detector with this gain in its metadata.
@@ -225,5 +230,18 @@ mod tests {
                 "{value}: {error}"
             );
         }
+    }
+    #[test]
+    fn the_threshold_decides_what_is_a_face_and_not_where_its_landmarks_lie() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/assets/two_people.jpg");
+        let picture = decode_image(path.as_ref()).expect("it is part of the project");
+        let found = |threshold| {
+            let config = config::Detector { threshold, ..config::Detector::default() };
+            let mut detector = Detector::load(&config).expect("the model is built in");
+            detector.detect(&picture).expect("a picture can be looked at")
+        };
+        let (strict, loose) = (found(0.6), found(0.2));
+        assert!(strict.len() >= 2, "{strict:?}");
+        assert_eq!(strict[..], loose[..strict.len()]);
     }
 }

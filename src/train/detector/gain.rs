@@ -10,8 +10,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::network::{BOX_CHANNELS, Network, POINT_CHANNELS};
 use super::pose::Pose;
-use super::targets::Cells;
-use crate::picture::{Point, gained, yaw};
+use super::targets::{self, Cells};
+use crate::picture::{Face, Point, Rect, gained, yaw};
+use crate::vision;
 
 /// Sizes in pixels, square root of the area, that faces have at a door.
 const SIZES: Range<f32> = 24.0..64.0;
@@ -20,7 +21,7 @@ const STEP: f32 = 0.05;
 const STEPS: u8 = 20;
 /// A frontal head that is taken for turned away waits longer for its verdict, or gets none; that
 /// counts so many times as much as a turned one whose look is believed.
-const LOST: f32 = 4.0;
+const LOST: f32 = 3.0;
 
 /// What the nose's distance from the middle line is to be multiplied with, 1 to 2, measured with
 /// `network` (without autodiff) on `batches` of side, input and cells.
@@ -31,33 +32,61 @@ pub fn measure(
 ) -> f32 {
     let mut turns = Vec::new();
     for (side, input, cells) in batches {
+        let grid = targets::grid(side);
         let data = TensorData::new(input, [cells.len(), 3, side, side]);
+        // For each sample what its cells say of their faces.
+        let mut said: Vec<Vec<Face>> = vec![vec![]; cells.len()];
         let mut first = 0;
         for output in network.forward(Tensor::from_data(data, device)) {
             let [_, channels, height, width] = output.dims();
             let count = height * width;
             // All are float32, so the conversion cannot fail.
             let values: Vec<f32> = output.into_data().try_into_vec().unwrap_or_default();
-            for (sample, values) in cells.iter().zip(values.chunks_exact(channels * count)) {
+            let samples = cells.iter().zip(values.chunks_exact(channels * count)).zip(&mut said);
+            for ((sample, values), said) in samples {
                 for cell in (0..count).filter(|cell| counts(sample, first + cell)) {
-                    let value = |channel: usize| values[(BOX_CHANNELS + channel) * count + cell];
-                    // As seen from the cell: a turn is the same wherever the head is.
-                    let found =
-                        std::array::from_fn(|i| Point { x: value(2 * i), y: value(2 * i + 1) });
-                    turns.push((yaw(&landmarks(sample, first + cell)), yaw(&found)));
+                    let value = |channel: usize| values[channel * count + cell];
+                    let (center, stride) = grid[first + cell];
+                    let landmarks = std::array::from_fn(|i| Point {
+                        x: center.x + stride * value(BOX_CHANNELS + 2 * i),
+                        y: center.y + stride * value(BOX_CHANNELS + 2 * i + 1),
+                    });
+                    let (bounds, score) = (bounds(sample, first + cell), sigmoid(value(0)));
+                    said.push(Face { bounds, score, landmarks });
                 }
             }
             first += count;
+        }
+        for (sample, said) in cells.iter().zip(said) {
+            turns.extend(found(sample, said));
         }
     }
     best(&turns)
 }
 
+/// True and found turns of the faces of a sample. A face's landmarks are the mean of what its cells
+/// say, as they are where the network is used.
+fn found(sample: &Cells, said: Vec<Face>) -> Vec<(f32, f32)> {
+    let known: Vec<_> = (0..sample.positive.len()).filter(|at| counts(sample, *at)).collect();
+    let turns = vision::suppress(said, 0.99, 0.0).into_iter().filter_map(|face| {
+        let at = known.iter().find(|at| bounds(sample, **at) == face.bounds)?;
+        Some((yaw(&landmarks(sample, *at)), yaw(&face.landmarks)))
+    });
+    turns.collect()
+}
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
 /// Whether the cell has a face of a size that counts and with landmarks.
 fn counts(sample: &Cells, at: usize) -> bool {
-    let edges = &sample.bounds[at * 4..at * 4 + 4];
-    let size = ((edges[2] - edges[0]) * (edges[3] - edges[1])).max(0.0).sqrt();
+    let size = bounds(sample, at).area().max(0.0).sqrt();
     sample.has_landmarks[at] > 0.0 && SIZES.contains(&size)
+}
+
+fn bounds(sample: &Cells, at: usize) -> Rect {
+    std::array::from_fn(|edge| sample.bounds[at * 4 + edge]).into()
 }
 
 fn landmarks(sample: &Cells, at: usize) -> [Point; 5] {
@@ -84,9 +113,8 @@ mod tests {
     use burn::module::Param;
 
     use super::*;
-    use crate::picture::Rect;
     use crate::train::detector::network::Channels;
-    use crate::train::detector::targets::{self, Target};
+    use crate::train::detector::targets::Target;
 
     /// Heads turned by up to 60 degrees either way, found turned by a part of it.
     fn turns(part: f32) -> impl Iterator<Item = (f32, f32)> {
@@ -129,6 +157,23 @@ mod tests {
         };
         assert!(counted(40.0, true) > 0);
         assert_eq!((counted(40.0, false), counted(20.0, true), counted(90.0, true)), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_face_is_turned_as_the_mean_of_its_cells_says() {
+        let center = Point { x: 96.0, y: 96.0 };
+        let sample = cells(40.0, Some(head(center, 40.0, 50.0)));
+        let at = (0..sample.positive.len()).find(|at| counts(&sample, *at)).unwrap();
+        let cell = |score: f32, yaw: f32| Face {
+            bounds: bounds(&sample, at),
+            score,
+            landmarks: head(center, 40.0, yaw),
+        };
+        let turns = found(&sample, vec![cell(0.6, 0.0), cell(0.2, 45.0)]);
+        assert_eq!(turns.len(), 1, "{turns:?}");
+        assert!((turns[0].0 - 50.0).abs() < 0.5);
+        // A quarter of tan 45.
+        assert!((turns[0].1.to_radians().tan() - 0.25).abs() < 1e-3, "{turns:?}");
     }
 
     #[test]
