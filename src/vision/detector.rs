@@ -231,6 +231,7 @@ mod tests {
             );
         }
     }
+
     #[test]
     fn the_threshold_decides_what_is_a_face_and_not_where_its_landmarks_lie() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/assets/two_people.jpg");
