@@ -214,30 +214,45 @@ fn sharpen(rgb: &[f32]) -> Picture {
     picture
 }
 
-/// Gaussian blur of one channel; the border repeats.
+/// Gaussian blur of one channel; the border repeats. Whole lines are added at a time, not the
+/// neighbours of each pixel: drawing masks spends most of its time here.
 pub fn gaussian(values: &[f32], width: usize, height: usize, sigma: f32) -> Vec<f32> {
-    let radius = (3.0 * sigma).ceil() as i64;
-    let kernel: Vec<f32> =
-        (-radius..=radius).map(|d| (-(d * d) as f32 / (2.0 * sigma * sigma)).exp()).collect();
+    let radius = (3.0 * sigma).ceil() as usize;
+    let kernel: Vec<f32> = (-(radius as i64)..=radius as i64)
+        .map(|d| (-(d * d) as f32 / (2.0 * sigma * sigma)).exp())
+        .collect();
     let total: f32 = kernel.iter().sum();
-    let pass = |source: &[f32], across: bool| -> Vec<f32> {
-        let end = if across { width } else { height } as i64 - 1;
-        (0..width * height)
-            .map(|i| {
-                let (x, y) = (i % width, i / width);
-                let sum: f32 = (-radius..=radius)
-                    .zip(&kernel)
-                    .map(|(d, weight)| {
-                        let along = |at: usize| (at as i64 + d).clamp(0, end) as usize;
-                        let at = if across { y * width + along(x) } else { along(y) * width + x };
-                        source[at] * weight
-                    })
-                    .sum();
-                sum / total
-            })
-            .collect()
-    };
-    pass(&pass(values, true), false)
+    let mut across = Vec::with_capacity(values.len());
+    for line in values.chunks_exact(width) {
+        let (first, last) = (line[0], line[width - 1]);
+        let border = |value| std::iter::repeat_n(value, radius);
+        let wide: Vec<f32> =
+            border(first).chain(line.iter().copied()).chain(border(last)).collect();
+        across.extend(weighted(width, total, &kernel, |d| &wide[d..]));
+    }
+    let mut blurred = Vec::with_capacity(values.len());
+    for y in 0..height {
+        let line = |d: usize| &across[(y + d).saturating_sub(radius).min(height - 1) * width..];
+        blurred.extend(weighted(width, total, &kernel, line));
+    }
+    blurred
+}
+
+/// The mean of lines of `width` values, `line(0)` to that of the kernel's last weight.
+fn weighted<'a>(
+    width: usize,
+    total: f32,
+    kernel: &[f32],
+    line: impl Fn(usize) -> &'a [f32],
+) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    for (d, weight) in kernel.iter().enumerate() {
+        for (sum, value) in sums.iter_mut().zip(line(d)) {
+            *sum += value * weight;
+        }
+    }
+    sums.iter_mut().for_each(|sum| *sum /= total);
+    sums
 }
 
 #[cfg(test)]
@@ -289,5 +304,24 @@ mod tests {
         let refs: Vec<&Picture> = faces.iter().collect();
         let line = average(&refs).get(120, 150).unwrap()[0];
         assert!(line > 180, "{line}");
+    }
+
+    #[test]
+    fn a_blur_weighs_neighbours_by_distance_and_repeats_the_border() {
+        let (width, height, sigma) = (9, 7, 1.1);
+        let mut random = Random::new(8);
+        let values: Vec<f32> = (0..width * height).map(|_| random.range(0.0, 255.0)).collect();
+        let weight = |d: i64| (-(d * d) as f32 / (2.0 * sigma * sigma)).exp();
+        let total: f32 = (-4..=4).map(weight).sum();
+        for (at, &found) in gaussian(&values, width, height, sigma).iter().enumerate() {
+            let mut sum = 0.0;
+            for (dx, dy) in (-4..=4).flat_map(|dy| (-4..=4).map(move |dx| (dx, dy))) {
+                let x = ((at % width) as i64 + dx).clamp(0, width as i64 - 1) as usize;
+                let y = ((at / width) as i64 + dy).clamp(0, height as i64 - 1) as usize;
+                sum += weight(dx) * weight(dy) * values[y * width + x];
+            }
+            let wanted = sum / (total * total);
+            assert!((found - wanted).abs() < 0.01, "{at}: {found}, not {wanted}");
+        }
     }
 }
