@@ -76,6 +76,10 @@ pub struct Args {
     /// How often a bare or masked face with known landmarks gets glasses, mostly dark ones, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub glasses: f32,
+    /// How often a bare face, or one with a mask worn right, with known landmarks has a hand or a cup
+    /// before its mouth, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
+    pub hands: f32,
     /// Epochs in all; 0 judges and writes what --weights (.onnx) names.
     #[arg(long, default_value_t = 20)]
     pub epochs: usize,
@@ -186,6 +190,7 @@ impl Args {
             beards: self.beards,
             scarves: self.scarves,
             glasses: self.glasses,
+            hands: self.hands,
         }
     }
 
@@ -398,6 +403,9 @@ impl Args {
         }
         if self.glasses > 0.0 {
             settings["glasses"] = decimal(self.glasses).into();
+        }
+        if self.hands > 0.0 {
+            settings["hands"] = decimal(self.hands).into();
         }
         if let Some(teacher) = &fit.teacher {
             settings["teacher"] = teacher.name().into();

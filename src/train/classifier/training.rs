@@ -33,6 +33,7 @@ fn check_drawing(drawing: &Drawing, crops: &Crops) -> Result<(), ClassifierError
         ("beards", drawing.beards),
         ("scarves", drawing.scarves),
         ("glasses", drawing.glasses),
+        ("hands", drawing.hands),
     ];
     let Some((option, _)) = wanted.into_iter().find(|(_, share)| *share > 0.0) else {
         return Ok(());

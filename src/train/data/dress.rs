@@ -1,4 +1,5 @@
-//! Faces that get a mask, a beard, glasses or a scarf drawn on now and then while a network learns.
+//! Faces that get a mask, a beard, glasses, a scarf or a hand drawn on now and then while a network
+//! learns.
 
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub struct Drawing {
     pub scarves: f32,
     /// Glasses, mostly dark ones, on masked faces too.
     pub glasses: f32,
+    /// Hands and cups before the mouth, also before a mask worn right.
+    pub hands: f32,
 }
 
 /// Where the face is in a crop, in the crop's pixels.
@@ -55,18 +58,18 @@ pub fn wearers<'a>(crops: &'a [Cut], drawing: &Drawing) -> Vec<&'a Cut> {
 }
 
 impl Drawing {
-    /// The face with what is drawn on it this time, others each time: a scarf, glasses, and if it is bare a
-    /// beard, a mask, or a mask over all that. `None` for a face that stays as it is.
+    /// The face with what is drawn on it this time, others each time: a scarf, glasses, if it is bare a
+    /// beard, a mask, or a mask over all that, and a hand before everything. `None` for a face that stays
+    /// as it is.
     pub fn dress(
         &self,
         cut: &Cut,
         wearers: &[&Cut],
         random: &mut Random,
     ) -> Option<(Picture, Label)> {
-        let Placed { bounds, landmarks } =
-            cut.placed.as_ref().filter(|_| self.draws_on(cut.label))?;
-        // Without beards, scarves, glasses and masks of others the random numbers are those of before there
-        // were any.
+        let placed = cut.placed.as_ref().filter(|_| self.draws_on(cut.label))?;
+        let Placed { bounds, landmarks } = placed;
+        // Without beards, masks of others and so on the random numbers are those of before there were any.
         let wrapped = self.scarves > 0.0 && random.chance(self.scarves);
         let mut drawn = wrapped
             .then(|| synthesise::add(&cut.picture, bounds, landmarks, Extra::Scarf, random))
@@ -76,7 +79,7 @@ impl Drawing {
             drawn = synthesise::add(face, bounds, landmarks, Extra::Glasses, random).or(drawn);
         }
         if cut.label != Label::WithoutMask {
-            return drawn.map(|drawn| (drawn, cut.label));
+            return self.hold(cut, placed, drawn, cut.label, random);
         }
         if self.beards > 0.0 && random.chance(self.beards) {
             let face = drawn.as_ref().unwrap_or(&cut.picture);
@@ -92,7 +95,28 @@ impl Drawing {
             let face = drawn.as_ref().unwrap_or(&cut.picture);
             synthesise::draw(face, bounds, landmarks, &style, random)
         });
-        masked.flatten().or(drawn.map(|drawn| (drawn, Label::WithoutMask)))
+        let (drawn, label) = match masked.flatten() {
+            Some((masked, label)) => (Some(masked), label),
+            None => (drawn, Label::WithoutMask),
+        };
+        self.hold(cut, placed, drawn, label, random)
+    }
+
+    /// The same with a hand or a cup before it now and then. It might hide all that makes a mask worn
+    /// wrongly.
+    fn hold(
+        &self,
+        cut: &Cut,
+        Placed { bounds, landmarks }: &Placed,
+        drawn: Option<Picture>,
+        label: Label,
+        random: &mut Random,
+    ) -> Option<(Picture, Label)> {
+        let held = self.hands > 0.0 && label != Label::IncorrectMask && random.chance(self.hands);
+        let face = drawn.as_ref().unwrap_or(&cut.picture);
+        let hand =
+            held.then(|| synthesise::add(face, bounds, landmarks, Extra::Hand, random)).flatten();
+        hand.or(drawn).map(|drawn| (drawn, label))
     }
 
     fn wardrobe(&self) -> Wardrobe {
@@ -108,9 +132,9 @@ impl Drawing {
         crops.iter().filter(|cut| cut.placed.is_some() && self.draws_on(cut.label)).count()
     }
 
-    /// A mask worn wrongly may lie where a scarf or glasses would.
+    /// A mask worn wrongly may lie where a scarf, glasses or a hand would.
     fn draws_on(&self, label: Label) -> bool {
-        let beside_masks = self.scarves > 0.0 || self.glasses > 0.0;
+        let beside_masks = self.scarves > 0.0 || self.glasses > 0.0 || self.hands > 0.0;
         match label {
             Label::WithoutMask => self.masks > 0.0 || self.beards > 0.0 || beside_masks,
             Label::WithMask => beside_masks,

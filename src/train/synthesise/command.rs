@@ -52,6 +52,9 @@ pub struct Args {
     /// How many of the others get glasses, mostly dark ones, in place of a mask, 0 to 1
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub glasses: f32,
+    /// How many of the others get a hand, or a hand with a cup, before the mouth, 0 to 1
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub hands: f32,
     /// Pictures made from each picture
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub variants: u32,
@@ -320,10 +323,14 @@ impl Work<'_> {
             let style = self.wardrobe.draw(&mut random);
             let open = !face.ignore && face.label.is_none_or(|label| label == Label::WithoutMask);
             let points = face.landmarks.filter(|_| open && face.bounds.width() >= NARROWEST);
-            // Without beards, scarves and glasses the random numbers are those of before there were any.
-            let Args { beards, scarves, glasses, .. } = *self.args;
-            let shares =
-                [(Extra::Beard, beards), (Extra::Scarf, scarves), (Extra::Glasses, glasses)];
+            // Without beards and so on the random numbers are those of before there were any.
+            let Args { beards, scarves, glasses, hands, .. } = *self.args;
+            let shares = [
+                (Extra::Beard, beards),
+                (Extra::Scarf, scarves),
+                (Extra::Glasses, glasses),
+                (Extra::Hand, hands),
+            ];
             let mut happens = |share: f32| share > 0.0 && random.chance(share);
             let extra =
                 shares.into_iter().find(|(_, share)| happens(*share)).map(|(extra, _)| extra);

@@ -3,6 +3,8 @@
 
 use super::beard::Beard;
 use super::glasses::Glasses;
+use super::held::{Held, MOUTH};
+use super::light::Light;
 use super::scarf::Scarf;
 use super::{Painted, SHADOW, read};
 use crate::picture::{Picture, Point, Rect};
@@ -20,6 +22,8 @@ pub enum Extra {
     Scarf,
     /// Mostly dark ones.
     Glasses,
+    /// A hand before the mouth, now and then with a cup.
+    Hand,
 }
 
 impl Extra {
@@ -29,6 +33,7 @@ impl Extra {
             Extra::Beard => "beard",
             Extra::Scarf => "scarf",
             Extra::Glasses => "glasses",
+            Extra::Hand => "hand",
         }
     }
 }
@@ -68,6 +73,13 @@ impl Painted {
             Extra::Glasses => {
                 let glasses = Glasses::draw(random);
                 Self::laid(picture, read, &glasses, |p| glasses.in_space(p), GLASSES_SHADOW)
+            }
+            Extra::Hand => {
+                // There may be a mask already, which tells nothing of the skin.
+                let (head, _, focus) = read;
+                let light = Light::above_mask(picture, &head);
+                let held = Held::draw(light.unshow(light.skin, MOUTH), random);
+                Self::laid(picture, (head, light, focus), &held, Held::in_space, SHADOW)
             }
         }
     }

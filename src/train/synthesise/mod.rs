@@ -1,4 +1,4 @@
-//! Mask synthesis: a drawn mask on a bare face, or a beard, glasses or a scarf, which are none.
+//! Mask synthesis: a drawn mask on a bare face, or a beard, glasses, a scarf or a hand, which are none.
 //!
 //! Five landmarks tell how a generic head stands; the mask, laid out on the frontal face, is put
 //! on it as a surface in space, so that it turns, leans and foreshortens with the head and its far
@@ -13,6 +13,7 @@ mod find;
 mod focus;
 mod glasses;
 mod head;
+mod held;
 mod light;
 mod mesh;
 mod scarf;
@@ -90,7 +91,7 @@ pub fn draw_on(
     Some(style.wear.label())
 }
 
-/// A mask, a beard, glasses or a scarf in sharp focus, on its own, with what is needed to lay it on the
+/// A mask, a beard or another extra in sharp focus, on its own, with what is needed to lay it on the
 /// picture.
 struct Painted {
     layer: Layer,

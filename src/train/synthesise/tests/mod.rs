@@ -1,3 +1,5 @@
+mod extras;
+
 use std::path::{Path, PathBuf};
 
 use super::command::{Summary, synthesise};
@@ -127,71 +129,6 @@ fn a_mask_that_hangs_from_an_ear_covers_nothing_of_the_face_and_is_there() {
             assert!(area > 0.25 * SCALE * SCALE, "{area} pixels");
         }
     }
-}
-
-#[test]
-fn a_beard_leaves_eyes_and_nose_bare_and_the_lips_at_least_half() {
-    let mut chins = 0.0;
-    for seed in 0..60 {
-        let (yaw, roll) = POSES[seed as usize % POSES.len()];
-        let (landmarks, bounds) = head(yaw, roll);
-        let painted =
-            Painted::extra(&plain(SKIN), &bounds, &landmarks, Extra::Beard, &mut Random::new(seed))
-                .unwrap();
-        let [right, left, nose, right_mouth, left_mouth] = landmarks;
-        let mid = |a: Point, b: Point| Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 };
-        let (eyes, mouth) = (mid(right, left), mid(right_mouth, left_mouth));
-        for bare in [right, left, nose, eyes] {
-            assert!(painted.cover(bare) < 0.02, "{seed}: {} at {bare:?}", painted.cover(bare));
-        }
-        assert!(painted.cover(mouth) < 0.5, "{seed}: {}", painted.cover(mouth));
-        let hair: f32 = painted.layer.pixels().iter().map(|p| p[3]).sum();
-        assert!(hair > 0.02 * SCALE * SCALE, "{seed}: {hair} pixels");
-        let chin =
-            Point { x: eyes.x + (mouth.x - eyes.x) * 1.42, y: eyes.y + (mouth.y - eyes.y) * 1.42 };
-        chins += painted.cover(chin) / 60.0;
-    }
-    assert!((0.3..0.9).contains(&chins), "chins are covered by {chins} on average");
-}
-
-#[test]
-fn a_scarf_leaves_the_face_bare_and_is_there() {
-    for seed in 0..60 {
-        let (yaw, roll) = POSES[seed as usize % POSES.len()];
-        let (landmarks, bounds) = head(yaw, roll);
-        let painted =
-            Painted::extra(&plain(SKIN), &bounds, &landmarks, Extra::Scarf, &mut Random::new(seed))
-                .unwrap();
-        for p in landmarks {
-            assert!(painted.cover(p) < 0.02, "{seed}: {} at {p:?}", painted.cover(p));
-        }
-        let cloth: f32 = painted.layer.pixels().iter().map(|p| p[3]).sum();
-        assert!(cloth > 0.2 * SCALE * SCALE, "{seed}: {cloth} pixels");
-    }
-}
-
-#[test]
-fn glasses_hide_eyes_and_no_mouth() {
-    let mut hidden = 0;
-    for seed in 0..60 {
-        let (yaw, roll) = POSES[seed as usize % POSES.len()];
-        let (landmarks, bounds) = head(yaw, roll);
-        let painted = Painted::extra(
-            &plain(SKIN),
-            &bounds,
-            &landmarks,
-            Extra::Glasses,
-            &mut Random::new(seed),
-        )
-        .unwrap();
-        for p in &landmarks[3..] {
-            assert!(painted.cover(*p) < 0.02, "{seed}: {} at {p:?}", painted.cover(*p));
-        }
-        let glass: f32 = painted.layer.pixels().iter().map(|p| p[3]).sum();
-        assert!(glass > 0.02 * SCALE * SCALE, "{seed}: {glass} pixels");
-        hidden += usize::from(landmarks[..2].iter().all(|eye| painted.cover(*eye) > 0.4));
-    }
-    assert!((25..58).contains(&hidden), "{hidden} of 60 are dark");
 }
 
 #[test]
@@ -370,27 +307,6 @@ fn what_is_written_can_be_read_by_both_trainers() {
     for step in ["1-bare", "2-face", "3-region", "4-landmarks", "5-mask"] {
         assert!(steps.join(format!("7_00-0-{step}.jpg")).is_file(), "{step}");
     }
-}
-
-#[test]
-fn a_face_with_a_beard_a_scarf_or_glasses_is_written_as_bare() {
-    let root = tempfile::tempdir().unwrap();
-    let bare = pictures(root.path());
-    let summary = synthesise(&args(root.path(), &[&bare], &["--beards", "1"])).unwrap();
-    assert_eq!(summary.drawn, [(Label::WithoutMask, 2)].into());
-    let csv = std::fs::read_to_string(root.path().join("out.csv")).unwrap();
-    assert_eq!(csv.matches(",without_mask,").count(), 2, "{csv}");
-    assert_eq!(csv.matches(",beard,").count(), 2, "{csv}");
-    for (option, kind) in [("--scarves", ",scarf,"), ("--glasses", ",glasses,")] {
-        let again = root.path().join(option);
-        std::fs::create_dir(&again).unwrap();
-        let summary = synthesise(&args(&again, &[&bare], &[option, "1"])).unwrap();
-        assert_eq!(summary.drawn, [(Label::WithoutMask, 2)].into());
-        let csv = std::fs::read_to_string(again.join("out.csv")).unwrap();
-        assert_eq!(csv.matches(kind).count(), 2, "{csv}");
-    }
-    let bytes = |path: PathBuf| image::open(path).unwrap().into_rgb8().into_raw();
-    assert!(bytes(root.path().join("out/7_00.jpg")) != bytes(asset("bare_face.jpg")));
 }
 
 #[test]
