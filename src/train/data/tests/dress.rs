@@ -9,22 +9,22 @@ use crate::train::clip::align::{FRONTAL, Similarity};
 use crate::train::data::{self, Cut, Drawing, Loader, Placed, Teacher, Views};
 use crate::train::random::Random;
 
-/// Crops of a plain bare face, 40 px between the eyes.
+/// Crops of a plain bare face, 20 px between the eyes.
 fn bare_crops() -> Arc<Vec<Cut>> {
-    let mut picture = Picture::new(192, 192);
+    let mut picture = Picture::new(96, 96);
     picture.pixels_mut().chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&[190, 150, 130]));
-    let place = Similarity::new(Point { x: 480.0, y: 470.0 }, 40.0, 0.0);
+    let place = Similarity::new(Point { x: 240.0, y: 235.0 }, 20.0, 0.0);
     let landmarks = FRONTAL.map(|p| place.apply(p));
-    let bounds = Rect { x1: 432.0, y1: 436.0, x2: 528.0, y2: 540.0 };
-    // The crop shows the part of its picture from 384, 392.
-    let region = Rect { x1: 384.0, y1: 392.0, x2: 576.0, y2: 584.0 };
-    let placed = Some(Placed::in_crop(&bounds, &landmarks, &region, 192));
+    let bounds = Rect { x1: 216.0, y1: 218.0, x2: 264.0, y2: 270.0 };
+    // The crop shows the part of its picture from 192, 196.
+    let region = Rect { x1: 192.0, y1: 196.0, x2: 288.0, y2: 292.0 };
+    let placed = Some(Placed::in_crop(&bounds, &landmarks, &region, 96));
     let cut = Cut {
         picture,
         label: Label::WithoutMask,
         origin: 0,
         bounds: None,
-        width: 96.0,
+        width: 48.0,
         path: "plain.png".into(),
         placed,
     };
@@ -76,7 +76,7 @@ fn masks_of_others_are_worn_and_without_any_they_are_drawn() {
     let mut masked = bare[0].clone();
     masked.label = Label::WithMask;
     // From below the eyes on.
-    let below = 3 * 192 * 90;
+    let below = 3 * 96 * 45;
     masked.picture.pixels_mut()[below..]
         .chunks_exact_mut(3)
         .for_each(|p| p.copy_from_slice(&[190, 20, 200]));

@@ -104,14 +104,16 @@ fn what_is_drawn_and_is_no_mask_is_written_as_bare() {
     let bare = pictures(root.path());
     let summary = synthesise(&args(root.path(), &[&bare], &["--beards", "1"])).unwrap();
     assert_eq!(summary.drawn, [(Label::WithoutMask, 2)].into());
-    let csv = std::fs::read_to_string(root.path().join("out.csv")).unwrap();
+    let bearded = root.path().join("out.csv");
+    let csv = std::fs::read_to_string(&bearded).unwrap();
     assert_eq!(csv.matches(",without_mask,").count(), 2, "{csv}");
     assert_eq!(csv.matches(",beard,").count(), 2, "{csv}");
     let others = [("--scarves", ",scarf,"), ("--glasses", ",glasses,"), ("--hands", ",hand,")];
+    // On what has been drawn on before.
     for (option, kind) in others {
         let again = root.path().join(option);
         std::fs::create_dir(&again).unwrap();
-        let summary = synthesise(&args(&again, &[&bare], &[option, "1"])).unwrap();
+        let summary = synthesise(&args(&again, &[&bearded], &[option, "1"])).unwrap();
         assert_eq!(summary.drawn, [(Label::WithoutMask, 2)].into());
         let csv = std::fs::read_to_string(again.join("out.csv")).unwrap();
         assert_eq!(csv.matches(kind).count(), 2, "{csv}");
