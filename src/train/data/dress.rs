@@ -102,8 +102,8 @@ impl Drawing {
         self.hold(cut, placed, drawn, label, random)
     }
 
-    /// The same with a hand or a cup before it now and then. It might hide all that makes a mask worn
-    /// wrongly.
+    /// The same with a hand or a cup before it now and then, but for a mask worn wrongly, of which it might
+    /// hide all that is wrong.
     fn hold(
         &self,
         cut: &Cut,

@@ -7,7 +7,7 @@ use crate::train::clip::canvas::{mix, noise, ramp};
 use crate::train::random::Random;
 
 use super::head;
-use super::mesh::Surface;
+use super::mesh::{Look, Surface};
 
 /// Black, browns, ginger, grey, white.
 const HAIR: [[f32; 3]; 7] = [
@@ -115,7 +115,7 @@ impl Surface for Beard {
         &self.half
     }
 
-    fn look(&self, at: Point, form: f32) -> ([f32; 3], f32, f32) {
+    fn look(&self, at: Point, form: f32) -> Look {
         // Hair falls outward from the middle.
         let (along, across) = (at.y + 0.5 * at.x.abs(), at.x - 0.35 * at.x * at.y);
         let strands = noise(across * 34.0, along * 7.0, self.seed);

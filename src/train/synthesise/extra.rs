@@ -3,7 +3,7 @@
 
 use super::beard::Beard;
 use super::glasses::Glasses;
-use super::held::{Held, MOUTH};
+use super::hand::{Hand, MOUTH};
 use super::light::Light;
 use super::scarf::Scarf;
 use super::{Painted, SHADOW, read};
@@ -78,8 +78,8 @@ impl Painted {
                 // There may be a mask already, which tells nothing of the skin.
                 let (head, _, focus) = read;
                 let light = Light::above_mask(picture, &head);
-                let held = Held::draw(light.unshow(light.skin, MOUTH), random);
-                Self::laid(picture, (head, light, focus), &held, Held::in_space, SHADOW)
+                let hand = Hand::draw(light.unshow(light.skin, MOUTH), random);
+                Self::laid(picture, (head, light, focus), &hand, Hand::in_space, SHADOW)
             }
         }
     }

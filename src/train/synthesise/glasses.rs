@@ -7,7 +7,7 @@ use crate::train::clip::canvas::{mix, noise, ramp};
 use crate::train::random::Random;
 
 use super::head;
-use super::mesh::Surface;
+use super::mesh::{Look, Surface};
 
 /// Frames: blacks, tortoiseshell, gold, steel, white, red, blue.
 const FRAMES: [[f32; 3]; 8] = [
@@ -135,7 +135,7 @@ impl Surface for Glasses {
         &OUTLINE
     }
 
-    fn look(&self, at: Point, form: f32) -> ([f32; 3], f32, f32) {
+    fn look(&self, at: Point, form: f32) -> Look {
         let off = self.off(at);
         let frame = self.framed(at, off);
         let inside = ramp(0.01, -0.01, off);

@@ -39,14 +39,16 @@ impl Region {
     }
 }
 
+/// Colour, the light that it catches, and how much of what lies below it hides, 0 to 1.
+pub type Look = ([f32; 3], f32, f32);
+
 /// What can be laid on a head.
 pub trait Surface {
     /// The right half of the outline, from the upper to the lower end of the middle line.
     fn half(&self) -> &[(f32, f32)];
 
-    /// Colour at a place, where its shape catches the light `form`, the light that it catches, and how
-    /// much of what lies below it hides, 0 to 1.
-    fn look(&self, at: Point, form: f32) -> ([f32; 3], f32, f32);
+    /// How it looks at a place where its shape catches the light `form`.
+    fn look(&self, at: Point, form: f32) -> Look;
 }
 
 impl Surface for Mask {
@@ -54,7 +56,7 @@ impl Surface for Mask {
         self.half()
     }
 
-    fn look(&self, at: Point, form: f32) -> ([f32; 3], f32, f32) {
+    fn look(&self, at: Point, form: f32) -> Look {
         let (rgb, lit) = self.look(at, form);
         (rgb, lit, 1.0)
     }

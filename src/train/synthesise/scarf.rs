@@ -8,7 +8,7 @@ use crate::train::random::Random;
 
 use super::cloth::Print;
 use super::head;
-use super::mesh::Surface;
+use super::mesh::{Look, Surface};
 
 /// Wools and cottons: black, navy, greys, white, sand, brown, reds, blue, green, mustard, rose.
 const COLOURS: [[f32; 3]; 14] = [
@@ -111,7 +111,7 @@ impl Surface for Scarf {
         &OUTLINE
     }
 
-    fn look(&self, at: Point, form: f32) -> ([f32; 3], f32, f32) {
+    fn look(&self, at: Point, form: f32) -> Look {
         // Wound cloth falls in folds that hang from the sides.
         let hang = at.y - 0.25 * at.x * at.x;
         let fold = noise(at.x * 1.6, hang * 5.0, self.seed + 1);

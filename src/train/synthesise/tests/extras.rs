@@ -10,10 +10,6 @@ fn with(extra: Extra, seed: u64) -> (Painted, [Point; 5]) {
     (Painted::extra(&plain(SKIN), &bounds, &landmarks, extra, random).unwrap(), landmarks)
 }
 
-fn middle(a: Point, b: Point) -> Point {
-    Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 }
-}
-
 #[test]
 fn a_beard_leaves_eyes_and_nose_bare_and_the_lips_at_least_half() {
     let mut chins = 0.0;
@@ -89,10 +85,7 @@ fn most_hands_are_of_the_skin_that_is_seen_above_a_mask() {
         let (landmarks, bounds) = head(0.0, 0.0);
         let random = &mut Random::new(seed);
         let hand = Painted::extra(&picture, &bounds, &landmarks, Extra::Hand, random).unwrap();
-        let mouth = middle(landmarks[3], landmarks[4]);
-        let at = (mouth.y as usize - hand.region.top) * hand.region.width + mouth.x as usize
-            - hand.region.left;
-        let [red, _, blue, cover] = hand.layer.pixels()[at];
+        let [red, _, blue, cover] = hand.paint(middle(landmarks[3], landmarks[4]));
         alike += usize::from(cover > 0.9 && red > 1.1 * blue);
     }
     assert!(alike >= 6, "{alike} of 12");

@@ -34,21 +34,29 @@ fn painted(style: &Style, yaw: f32, roll: f32) -> Painted {
     Painted::new(&plain(SKIN), &bounds, &landmarks, style, &mut Random::new(9)).unwrap()
 }
 
+fn middle(a: Point, b: Point) -> Point {
+    Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 }
+}
+
 impl Painted {
     /// Opacity of the mask at a point of the picture.
     fn cover(&self, p: Point) -> f32 {
+        self.paint(p)[3]
+    }
+
+    /// Red, green, blue and opacity at a point of the picture.
+    fn paint(&self, p: Point) -> [f32; 4] {
         let (x, y) = (p.x as usize, p.y as usize);
         let Region { left, top, width, height } = self.region;
         let inside = (left..left + width).contains(&x) && (top..top + height).contains(&y);
-        if inside { self.layer.pixels()[(y - top) * width + x - left][3] } else { 0.0 }
+        if inside { self.layer.pixels()[(y - top) * width + x - left] } else { [0.0; 4] }
     }
 
     /// Right eye, left eye, nose, middle of the mouth, middle of the chin: covered or bare; a
     /// place half covered is neither.
     fn parts(&self, landmarks: &[Point; 5]) -> [bool; 5] {
         let [right, left, nose, right_mouth, left_mouth] = *landmarks;
-        let mid = |a: Point, b: Point| Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 };
-        let (eyes, mouth) = (mid(right, left), mid(right_mouth, left_mouth));
+        let (eyes, mouth) = (middle(right, left), middle(right_mouth, left_mouth));
         let chin =
             Point { x: eyes.x + (mouth.x - eyes.x) * 1.42, y: eyes.y + (mouth.y - eyes.y) * 1.42 };
         [right, left, nose, mouth, chin].map(|p| {

@@ -6,7 +6,7 @@ use crate::picture::Point;
 use crate::train::clip::canvas::{mix, noise, ramp};
 use crate::train::random::Random;
 
-use super::mesh::Surface;
+use super::mesh::{Look, Surface};
 
 /// The middle of the mouth.
 pub const MOUTH: Point = Point { x: 0.0, y: 1.07 };
@@ -50,8 +50,6 @@ const FINGERS: [(f32, f32); 4] = [(-0.42, 1.08), (-0.14, 1.22), (0.14, 1.14), (0
 const KNUCKLES: f32 = 0.5;
 const PALM: (f32, f32) = (0.72, 0.6);
 
-/// Colour, the light that it catches, and how much it hides, as in [`Surface::look`].
-type Look = ([f32; 3], f32, f32);
 /// Width of an edge, half of it.
 const SOFT: f32 = 0.02;
 
@@ -63,6 +61,10 @@ struct Bar {
     /// Half its thickness where it starts and where it ends.
     thick: [f32; 2],
 }
+
+/// From the wrist on.
+const ARM: Bar =
+    Bar { from: Point { x: -0.4, y: 0.0 }, to: Point { x: -4.0, y: 0.0 }, thick: [0.44, 0.62] };
 
 impl Bar {
     /// Distance from its edge, inside negative; how far along, 0 to 1; how far off its middle, 0 to 1.
@@ -153,7 +155,7 @@ fn fingers(stretched: [f32; 4], spread: f32) -> Vec<Bar> {
 
 /// A hand before the mouth, with a cup or without.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
+pub struct Hand {
     /// Its middle, and cosine and sine of where the fingers point, times its size.
     middle: Point,
     along: [f32; 2],
@@ -171,7 +173,7 @@ pub struct Held {
     seed: u32,
 }
 
-impl Held {
+impl Hand {
     /// A flat hand, a fist, a finger or two, or, three times in ten, a cup; `skin` is the face's own
     /// colour in white light.
     pub fn draw(skin: [f32; 3], random: &mut Random) -> Self {
@@ -257,12 +259,7 @@ impl Held {
     fn arm(&self, p: Point) -> Option<Look> {
         let (u, v) = (p.x / PALM.0, p.y / PALM.1);
         let palm = ((u.powi(4) + v.powi(4)).powf(0.25) - 1.0) * PALM.1;
-        let wrist = Bar {
-            from: Point { x: -0.4, y: 0.0 },
-            to: Point { x: -4.0, y: 0.0 },
-            thick: [0.44, 0.62],
-        };
-        let (off, _, across) = wrist.off(p);
+        let (off, _, across) = ARM.off(p);
         let sleeved = ramp(self.cuff, self.cuff + 0.04, -p.x);
         let off = (off - 0.12 * sleeved).min(palm);
         if off >= SOFT {
@@ -276,7 +273,7 @@ impl Held {
     }
 }
 
-impl Surface for Held {
+impl Surface for Hand {
     fn half(&self) -> &[(f32, f32)] {
         &OUTLINE
     }
