@@ -80,6 +80,10 @@ pub struct Args {
     /// before its mouth, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub hands: f32,
+    /// Outlines of hands in photographs: half of the hands are cut out there instead of drawn. Columns
+    /// image and outline (x y x y …); FOLDER= before it where the pictures lie elsewhere.
+    #[arg(long, value_name = "[FOLDER=]CSV", requires = "hands")]
+    pub hand_outlines: Option<String>,
     /// Epochs in all; 0 judges and writes what --weights (.onnx) names.
     #[arg(long, default_value_t = 20)]
     pub epochs: usize,
@@ -191,7 +195,13 @@ impl Args {
             scarves: self.scarves,
             glasses: self.glasses,
             hands: self.hands,
+            ..Drawing::default()
         }
+    }
+
+    /// The file of hands.
+    fn hand_outlines(&self) -> Option<PathBuf> {
+        self.hand_outlines.as_deref().map(|name| synthesise::outlines(name).1)
     }
 
     fn width(&self) -> f64 {
@@ -407,6 +417,9 @@ impl Args {
         if self.hands > 0.0 {
             settings["hands"] = decimal(self.hands).into();
         }
+        if let Some(csv) = self.hand_outlines() {
+            settings["hand_outlines"] = file(&csv).into();
+        }
         if let Some(teacher) = &fit.teacher {
             settings["teacher"] = teacher.name().into();
             settings["teacher_share"] = decimal(self.teacher_share).into();
@@ -424,7 +437,8 @@ impl Args {
             }
         }
         let others = [&self.teacher, &self.data.detector].into_iter().flatten();
-        for path in self.weights.iter().chain(others) {
+        let outlines = self.hand_outlines();
+        for path in self.weights.iter().chain(others).chain(&outlines) {
             digest
                 .file(path)
                 .map_err(|source| ClassifierError::Unreadable { path: path.clone(), source })?;

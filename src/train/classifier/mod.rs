@@ -27,6 +27,8 @@ use crate::vision::{Classifier, VisionError};
 pub enum ClassifierError {
     #[error("--teacher {name} knows {knows}, the data {wanted}; give a teacher of the same labels")]
     Teacher { name: String, knows: String, wanted: String },
+    #[error("--hand-outlines {0:#}")]
+    Hands(anyhow::Error),
     #[error(transparent)]
     Data(#[from] DataError),
     #[error(transparent)]

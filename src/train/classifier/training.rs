@@ -20,6 +20,7 @@ use crate::train::network::{self, Freeze, Network, NetworkConfig};
 use crate::train::parameters;
 use crate::train::progress::Meter;
 use crate::train::report::{Report, write_pages};
+use crate::train::synthesise::{self, Cutout};
 use crate::train::weights::Published;
 use crate::vision::model::ModelFile;
 
@@ -53,6 +54,15 @@ fn check_drawing(drawing: &Drawing, crops: &Crops) -> Result<(), ClassifierError
     Ok(())
 }
 
+/// The hands to cut out of photographs; what cannot be used of them is named in the log.
+fn hands(options: &Args) -> Result<Vec<Cutout>, ClassifierError> {
+    let Some(name) = &options.hand_outlines else { return Ok(vec![]) };
+    let (hands, skipped) = synthesise::cutouts(name).map_err(ClassifierError::Hands)?;
+    skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+    eprintln!("{} hands out of photographs, {} skipped", hands.len(), skipped.len());
+    Ok(hands)
+}
+
 /// Trains, checks the written model against the trained one, writes it and its figures.
 pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     options.check()?;
@@ -74,6 +84,8 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let (mut config, mut network) = build(Label::ALL.len())?;
     check_freeze(options, &network)?;
     let teacher = options.teacher.as_deref().map(Teacher::open).transpose()?.map(Arc::new);
+
+    let hands = hands(options)?;
 
     let crops = faces::crops(&options.data, options.input, Sides::Train)?;
     let classes = faces::classes(&crops)?;
@@ -105,7 +117,8 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
             wanted: names(&classes),
         });
     }
-    let fit = options.fit(classes, counts, teacher);
+    let mut fit = options.fit(classes, counts, teacher);
+    fit.views.drawing.cutouts = hands.into();
     check_drawing(&fit.views.drawing, &crops)?;
     let settings = options.settings(&fit, &config, &crops)?;
     let Crops { train, validation, .. } = crops;
@@ -173,7 +186,8 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
 /// The network with the statistics that its published file lacks, measured on views of the faces.
 fn measured(network: Network, fit: &Fit, train: &Arc<Vec<Cut>>, device: &Device) -> Network {
     let views = MEASURED.min(train.len());
-    let batch = Loader::start(Arc::clone(train), fit.views, None, views, fit.seed, 0).next();
+    let batch =
+        Loader::start(Arc::clone(train), fit.views.clone(), None, views, fit.seed, 0).next();
     let Some(batch) = batch else { return network };
     let pictures = fit.inputs(&batch, &device.clone().inner());
     let statistics = parameters::take(&network.valid().measured(pictures));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::random::Random;
-use crate::train::synthesise::{self, Extra, Swatch, Wardrobe};
+use crate::train::synthesise::{self, Cutout, Extra, Swatch, Wardrobe};
 
 use super::crops::Cut;
 
@@ -13,9 +13,11 @@ use super::crops::Cut;
 const COARSEST: f32 = 40.0;
 /// Masked faces tried for one whose mask can be taken off.
 const TRIES: usize = 4;
+/// How many of the hands are cut out of photographs where there are any; the others are drawn.
+const CUT_OUT: f32 = 0.5;
 
 /// How often a face gets something drawn on, 0 to 1 each; masks and beards only where it is bare.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drawing {
     pub masks: f32,
     /// Whether these are only such as make no incorrect_mask, where the network knows no such label.
@@ -29,6 +31,8 @@ pub struct Drawing {
     pub glasses: f32,
     /// Hands and cups before the mouth, also before a mask worn right.
     pub hands: f32,
+    /// Hands out of photographs, which half of the hands are.
+    pub cutouts: Arc<[Cutout]>,
 }
 
 /// Where the face is in a crop, in the crop's pixels.
@@ -114,9 +118,16 @@ impl Drawing {
     ) -> Option<(Picture, Label)> {
         let held = self.hands > 0.0 && label != Label::IncorrectMask && random.chance(self.hands);
         let face = drawn.as_ref().unwrap_or(&cut.picture);
-        let hand =
-            held.then(|| synthesise::add(face, bounds, landmarks, Extra::Hand, random)).flatten();
-        hand.or(drawn).map(|drawn| (drawn, label))
+        let hand = held.then(|| {
+            // Without photographs the random numbers are those of before there were any.
+            let real = !self.cutouts.is_empty() && random.chance(CUT_OUT);
+            if real {
+                let hand = self.cutouts.get(random.below(self.cutouts.len()))?;
+                return hand.hold(face, bounds, landmarks, random);
+            }
+            synthesise::add(face, bounds, landmarks, Extra::Hand, random)
+        });
+        hand.flatten().or(drawn).map(|drawn| (drawn, label))
     }
 
     fn wardrobe(&self) -> Wardrobe {

@@ -27,7 +27,7 @@ pub struct Batch {
 }
 
 /// How views are drawn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Views {
     /// Side of the network's input, pixels.
     pub side: u32,

@@ -163,7 +163,8 @@ impl Fit {
             // Dropout draws from the device; an epoch taken up draws what it would have drawn.
             device.seed(self.seed.wrapping_add(epoch as u64));
             let (crops, teacher) = (Arc::clone(&crops), self.teacher.clone());
-            let batches = Loader::start(crops, self.views, teacher, self.batch, self.seed, epoch);
+            let batches =
+                Loader::start(crops, self.views.clone(), teacher, self.batch, self.seed, epoch);
             let mut sum = 0.0;
             let mut seen_batches = 0;
             for (step, batch) in batches.enumerate() {

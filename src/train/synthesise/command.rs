@@ -12,7 +12,9 @@ use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
 use super::find::{self, Finder, Source};
-use super::{Extra, Kind, NARROWEST, Swatch, Wardrobe, Wear, add, draw, share, steps};
+use super::{
+    Cutout, Extra, Kind, NARROWEST, Swatch, Wardrobe, Wear, add, cutouts, draw, share, steps,
+};
 use crate::picture::{Label, Picture, Rect};
 use crate::train::boxes::{self, Annotation};
 use crate::train::pictures;
@@ -55,6 +57,10 @@ pub struct Args {
     /// How many of the others get a hand, or a hand with a cup, before the mouth, 0 to 1
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub hands: f32,
+    /// Outlines of hands in photographs, which these hands are cut out of instead of drawn, as
+    /// `hands.csv` (pictures in `hands/`) or `FOLDER=hands.csv`; columns image and outline (x y x y …)
+    #[arg(long, value_name = "CSV", requires = "hands")]
+    pub hand_outlines: Option<String>,
     /// Pictures made from each picture
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub variants: u32,
@@ -141,6 +147,14 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
     }
     let swatches =
         if args.masked.is_empty() { vec![] } else { find::swatches(&args.masked, &model)? };
+    let hands = match &args.hand_outlines {
+        Some(name) => {
+            let (hands, skipped) = cutouts(name).context("--hand-outlines")?;
+            skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+            hands
+        }
+        None => vec![],
+    };
     prepare(&args.out)?;
     if let Some(folder) = &args.steps {
         fs::create_dir_all(folder)
@@ -152,8 +166,14 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
     let made: Vec<Result<Made>> = (0..bare.len())
         .into_par_iter()
         .map_init(finder, |finder, index| {
-            let work =
-                Work { args, wardrobe: &wardrobe, swatches: &swatches, name: &names[index], index };
+            let work = Work {
+                args,
+                wardrobe: &wardrobe,
+                swatches: &swatches,
+                hands: &hands,
+                name: &names[index],
+                index,
+            };
             let made = work.picture(&bare[index], finder.as_mut().ok());
             meter.step("");
             made
@@ -280,6 +300,8 @@ struct Work<'a> {
     wardrobe: &'a Wardrobe,
     /// Where there are any, all masks are made of these.
     swatches: &'a [Arc<Swatch>],
+    /// Where there are any, all hands are these.
+    hands: &'a [Cutout],
     name: &'a str,
     index: usize,
 }
@@ -346,7 +368,16 @@ impl Work<'_> {
             let drawn = points.and_then(|points| {
                 let (bounds, random) = (&face.bounds, &mut random);
                 if let Some(extra) = extra {
-                    let bare = add(&picture, bounds, &points, extra, random)?;
+                    let hand = match extra {
+                        Extra::Hand if !self.hands.is_empty() => {
+                            self.hands.get(random.below(self.hands.len()))
+                        }
+                        _ => None,
+                    };
+                    let bare = match hand {
+                        Some(hand) => hand.hold(&picture, bounds, &points, random)?,
+                        None => add(&picture, bounds, &points, extra, random)?,
+                    };
                     return Some((bare, Label::WithoutMask, points));
                 }
                 let (masked, label) = draw(&picture, bounds, &points, &style, random)?;

@@ -8,6 +8,7 @@
 mod beard;
 pub mod cloth;
 mod command;
+mod cutout;
 mod extra;
 mod find;
 mod focus;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use cloth::Wear;
 pub use command::{Args, run};
+pub use cutout::{Cutout, cutouts, outlines};
 pub use extra::{Extra, add};
 pub use style::{Kind, Style, Wardrobe};
 pub use swatch::Swatch;

@@ -8,6 +8,7 @@ use crate::train::augment::Geometry;
 use crate::train::clip::align::{FRONTAL, Similarity};
 use crate::train::data::{self, Cut, Drawing, Loader, Placed, Teacher, Views};
 use crate::train::random::Random;
+use crate::train::synthesise;
 
 /// Crops of a plain bare face, 20 px between the eyes.
 fn bare_crops() -> Arc<Vec<Cut>> {
@@ -66,7 +67,7 @@ fn no_mask_is_drawn_worn_wrongly_where_the_network_knows_no_such_label() {
     };
     assert!(wrong(false) && !wrong(true));
     let none = Drawing::default();
-    let all = Drawing { beards: 0.1, ..none };
+    let all = Drawing { beards: 0.1, ..none.clone() };
     assert_eq!((none.usable(&crops), all.usable(&crops)), (0, crops.len()));
 }
 
@@ -133,12 +134,35 @@ fn scarves_glasses_and_hands_change_no_label_and_are_on_masked_faces_too() {
     // A hand is before a drawn mask too, but for one worn wrongly, of which it might hide what is wrong.
     let masks = Drawing { masks: 1.0, ..Drawing::default() };
     for seed in 0..12 {
-        let dress = |drawing: Drawing| drawing.dress(&bare[0], &[], &mut Random::new(seed));
-        let (without, label) = dress(masks).unwrap();
-        let (with, same) = dress(Drawing { hands: 1.0, ..masks }).unwrap();
+        let dress = |drawing: &Drawing| drawing.dress(&bare[0], &[], &mut Random::new(seed));
+        let (without, label) = dress(&masks).unwrap();
+        let (with, same) = dress(&Drawing { hands: 1.0, ..masks.clone() }).unwrap();
         assert_eq!(same, label);
         assert_eq!(with == without, label == Label::IncorrectMask, "{label}");
     }
+}
+
+#[test]
+fn half_of_the_hands_are_cut_out_of_photographs_where_there_are_any() {
+    let root = tempfile::tempdir().unwrap();
+    let purple = [200, 30, 210].repeat(40 * 40);
+    std::fs::create_dir(root.path().join("hands")).unwrap();
+    let path = root.path().join("hands/1.png");
+    image::save_buffer(path, &purple, 40, 40, image::ColorType::Rgb8).unwrap();
+    let csv = root.path().join("hands.csv");
+    std::fs::write(&csv, "image,outline\n1.png,2 2 38 2 38 38 2 38\n").unwrap();
+    let (cutouts, _) = synthesise::cutouts(&csv.display().to_string()).unwrap();
+    let drawing = Drawing { hands: 1.0, cutouts: cutouts.into(), ..Drawing::default() };
+    let mut random = Random::new(8);
+    let mut shown = 0;
+    for cut in bare_crops().iter() {
+        let (view, label) = drawing.dress(cut, &[], &mut random).unwrap();
+        assert_eq!(label, Label::WithoutMask);
+        // Of those that keep their colour.
+        let purple = |rgb: &[u8]| u16::from(rgb[0].min(rgb[2])) > u16::from(rgb[1]) + 60;
+        shown += usize::from(view.pixels().chunks_exact(3).any(purple));
+    }
+    assert!((3..20).contains(&shown), "{shown} of 60");
 }
 
 #[test]

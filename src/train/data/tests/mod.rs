@@ -334,7 +334,7 @@ fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     let views =
         Views { side: 32, geometry: Geometry::default(), cover: 0.5, drawing: Drawing::default() };
     let epoch = |number| -> Vec<Vec<f32>> {
-        let batches = Loader::start(Arc::clone(&crops), views, None, 2, 7, number);
+        let batches = Loader::start(Arc::clone(&crops), views.clone(), None, 2, 7, number);
         batches.map(|batch| batch.inputs).collect()
     };
     let first = epoch(0);

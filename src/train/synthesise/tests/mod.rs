@@ -1,3 +1,4 @@
+mod cutouts;
 mod extras;
 
 use std::path::{Path, PathBuf};

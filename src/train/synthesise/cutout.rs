@@ -1,0 +1,240 @@
+//! Hands cut out of photographs along an outline, held before the mouth as drawn ones are: real fingers
+//! in real light. Never: which pictures they come from; a CSV names these.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::hand::{self, Hand};
+use super::light::Light;
+use super::mesh::Region;
+use super::{Painted, SHADOW, read};
+use crate::picture::{Picture, Point, Rect};
+use crate::train::clip::align::Similarity;
+use crate::train::clip::canvas::{Layer, paint};
+use crate::train::pictures;
+use crate::train::random::Random;
+
+/// Pixels that an outline must enclose: fewer show no fingers.
+const LEAST: f32 = 400.0;
+/// Blur of the edge, in pixels of the photograph, and room for it.
+const SOFT: f32 = 0.6;
+const ROOM: f32 = 2.0;
+/// Side of a square as large as the hand, in distances of the eyes: a fist, or flat and near.
+const SIDE: [f32; 2] = [1.1, 1.75];
+/// How far it may be turned from how it was held, radians.
+const TURN: f32 = 0.9;
+/// How many are of the skin of the face; the others keep their colour, as in the face's light.
+const OWN: f32 = 0.7;
+
+/// A hand, with what it holds.
+#[derive(Clone, PartialEq)]
+pub struct Cutout {
+    /// The part of the photograph that it is in.
+    picture: Picture,
+    /// In the pixels of `picture`.
+    outline: Vec<Point>,
+    /// Its middle.
+    middle: Point,
+    /// Square root of its area in pixels.
+    side: f32,
+    /// Its mean colour.
+    colour: [f32; 3],
+}
+
+impl fmt::Debug for Cutout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cutout({} px)", self.side)
+    }
+}
+
+impl Cutout {
+    /// `outline` is in the pixels of `photograph`.
+    ///
+    /// # Errors
+    /// What is wrong with the outline.
+    fn new(photograph: &Picture, outline: &[Point]) -> Result<Self, String> {
+        let (width, height) = (photograph.width() as f32, photograph.height() as f32);
+        let within = |p: &Point| (0.0..=width).contains(&p.x) && (0.0..=height).contains(&p.y);
+        if let Some(p) = outline.iter().find(|p| !within(p)) {
+            return Err(format!("{} {} is outside the picture", p.x, p.y));
+        }
+        let region = Region::around(outline, ROOM, photograph).ok_or("it has no outline")?;
+        let (left, top) = (region.left as f32, region.top as f32);
+        let outline: Vec<Point> =
+            outline.iter().map(|p| Point { x: p.x - left, y: p.y - top }).collect();
+        let mut picture = Picture::new(region.width as u32, region.height as u32);
+        for (x, y) in
+            (0..region.height as i64).flat_map(|y| (0..region.width as i64).map(move |x| (x, y)))
+        {
+            let rgb = photograph.get(x + region.left as i64, y + region.top as i64);
+            picture.put(x, y, rgb.unwrap_or_default());
+        }
+        let mut cutout = Self {
+            picture,
+            outline,
+            middle: Point { x: 0.0, y: 0.0 },
+            side: 0.0,
+            colour: [0.0; 3],
+        };
+        let layer = cutout.layer([1.0; 3], false);
+        let (mut sum, mut at) = ([0.0_f32; 4], Point { x: 0.0, y: 0.0 });
+        for (i, pixel) in layer.pixels().iter().enumerate() {
+            sum.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+            at.x += pixel[3] * ((i % layer.width) as f32 + 0.5);
+            at.y += pixel[3] * ((i / layer.width) as f32 + 0.5);
+        }
+        let area = sum[3];
+        if area < LEAST {
+            return Err(format!("it encloses {area:.0} pixels, {LEAST} are needed"));
+        }
+        cutout.middle = Point { x: at.x / area, y: at.y / area };
+        cutout.side = area.sqrt();
+        cutout.colour = [sum[0] / area, sum[1] / area, sum[2] / area];
+        Ok(cutout)
+    }
+
+    /// The hand alone, each colour times `gain`, the other way round if `mirrored`.
+    fn layer(&self, gain: [f32; 3], mirrored: bool) -> Layer {
+        let (width, height) = (self.picture.width(), self.picture.height());
+        let flipped =
+            |p: &Point| Point { x: if mirrored { width as f32 - p.x } else { p.x }, y: p.y };
+        let outline: Vec<Point> = self.outline.iter().map(flipped).collect();
+        let mut layer = Layer::clear(width as usize, height as usize);
+        layer.fill(&outline, SOFT, |p| {
+            let p = flipped(&p);
+            let rgb = self.picture.get(p.x.floor() as i64, p.y.floor() as i64).unwrap_or_default();
+            paint(std::array::from_fn(|c| (f32::from(rgb[c]) * gain[c]).min(255.0)), 1.0)
+        });
+        layer
+    }
+
+    /// The picture with this hand before the mouth of the face in `bounds`, somewhat turned, either way
+    /// round; `None` as with [`super::draw`].
+    pub fn hold(
+        &self,
+        picture: &Picture,
+        bounds: &Rect,
+        landmarks: &[Point; 5],
+        random: &mut Random,
+    ) -> Option<Picture> {
+        let painted = self.painted(picture, bounds, landmarks, random)?;
+        let mut changed = picture.clone();
+        painted.merge(&mut changed, random);
+        Some(changed)
+    }
+
+    pub(super) fn painted(
+        &self,
+        picture: &Picture,
+        bounds: &Rect,
+        landmarks: &[Point; 5],
+        random: &mut Random,
+    ) -> Option<Painted> {
+        let (head, _, focus) = read(picture, bounds, landmarks)?;
+        let light = Light::above_mask(picture, &head);
+        let mirrored = random.chance(0.5);
+        let hand = self.layer(self.gain(&light, random), mirrored);
+
+        let Point { x, y } = hand::MOUTH;
+        let aim = Point { x: x + random.range(-0.35, 0.35), y: y + random.range(-0.35, 0.45) };
+        let (to, _) = head.place(Hand::in_space(aim));
+        let scale = head.scale * random.range(SIDE[0], SIDE[1]) / self.side;
+        let [right, left, ..] = landmarks;
+        let roll = (left.y - right.y).atan2(left.x - right.x);
+        let turn = roll + random.range(-TURN, TURN);
+        let middle = if mirrored { hand.width as f32 - self.middle.x } else { self.middle.x };
+        let middle = Point { x: middle, y: self.middle.y };
+        let from = Similarity::new(Point { x: 0.0, y: 0.0 }, scale, turn).apply(middle);
+        let origin = Point { x: to.x - from.x, y: to.y - from.y };
+
+        let (width, height) = (hand.width as f32, hand.height as f32);
+        let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)];
+        let place = Similarity::new(origin, scale, turn);
+        let corners = corners.map(|(x, y)| place.apply(Point { x, y }));
+        let region = Region::around(&corners, 3.0 * focus.blur + 2.0, picture)?;
+        let inside = Point { x: origin.x - region.left as f32, y: origin.y - region.top as f32 };
+        let mut layer = Layer::clear(region.width, region.height);
+        hand.lay_over(&mut layer, &Similarity::new(inside, scale, turn), 1.0);
+        Some(Painted { layer, region, head, focus, shadow: SHADOW })
+    }
+
+    /// What its colours are multiplied with to stand in the light of a face.
+    fn gain(&self, light: &Light, random: &mut Random) -> [f32; 3] {
+        let bright = |rgb: [f32; 3]| rgb.iter().sum::<f32>().max(6.0);
+        let level = bright(light.skin) / bright(self.colour) * random.range(0.85, 1.2);
+        let own = random.chance(OWN);
+        let of = |c: usize| light.skin[c].max(2.0) / self.colour[c].max(2.0);
+        let tint = bright(self.colour) / bright(light.skin);
+        std::array::from_fn(|c| {
+            let tint = if own { of(c) * tint } else { 1.0 };
+            (level * tint).clamp(0.25, 4.0)
+        })
+    }
+}
+
+/// The folder of pictures and the CSV that `name` of the command line says.
+pub fn outlines(name: &str) -> (PathBuf, PathBuf) {
+    match name.split_once('=') {
+        Some((folder, csv)) => (folder.into(), csv.into()),
+        None => (Path::new(name).with_extension(""), name.into()),
+    }
+}
+
+/// The hands that `name` of the command line names: a CSV of the columns `image` and `outline`
+/// (`x y x y …`, pixels of the picture), whose pictures lie in the folder of its name, or, as
+/// `FOLDER=hands.csv`, elsewhere. With one line for each row left out.
+///
+/// # Errors
+/// A CSV that cannot be read or lacks a column, and when no row can be used.
+pub fn cutouts(name: &str) -> Result<(Vec<Cutout>, Vec<String>)> {
+    let (folder, csv) = outlines(name);
+    let unreadable = || format!("{}: cannot be read", csv.display());
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_path(&csv)
+        .with_context(unreadable)?;
+    let header = reader.headers().with_context(unreadable)?.clone();
+    let column = |name: &str| {
+        let at = header.iter().position(|field| field == name);
+        at.with_context(|| {
+            format!(
+                "{}: no column '{name}'; the first line must name image and outline",
+                csv.display()
+            )
+        })
+    };
+    let (image, outline) = (column("image")?, column("outline")?);
+    let (mut cutouts, mut skipped) = (Vec::new(), Vec::new());
+    for record in reader.byte_records() {
+        let record = record.with_context(unreadable)?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let text = |at: usize| String::from_utf8_lossy(record.get(at).unwrap_or_default());
+        match cutout(&folder.join(&*text(image)), &text(outline)) {
+            Ok(cutout) => cutouts.push(cutout),
+            Err(reason) => skipped.push(format!("{}:{line}: {reason}", csv.display())),
+        }
+    }
+    let first = skipped.first().map_or("it has no rows", String::as_str);
+    ensure!(!cutouts.is_empty(), "{}: no hand in it can be used; {first}", csv.display());
+    Ok((cutouts, skipped))
+}
+
+fn cutout(path: &Path, outline: &str) -> Result<Cutout, String> {
+    let numbers: Vec<f32> = outline
+        .split_whitespace()
+        .map(|number| number.parse().map_err(|_| format!("outline: {number:?} is no number")))
+        .collect::<Result<_, _>>()?;
+    if numbers.len() < 6 || !numbers.len().is_multiple_of(2) {
+        return Err(format!(
+            "outline: {} numbers, an even number from 6 on is needed",
+            numbers.len()
+        ));
+    }
+    let points: Vec<Point> =
+        numbers.chunks_exact(2).map(|pair| Point { x: pair[0], y: pair[1] }).collect();
+    let photograph = pictures::open(path).map_err(|error| error.to_string())?;
+    Cutout::new(&photograph, &points).map_err(|reason| format!("outline: {reason}"))
+}
