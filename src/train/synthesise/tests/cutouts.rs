@@ -24,6 +24,21 @@ fn written(root: &Path, rows: &str) -> String {
     csv.display().to_string()
 }
 
+/// A plain face with its landmarks, for which no detector is needed.
+fn marked(root: &Path) -> PathBuf {
+    std::fs::create_dir(root.join("faces")).unwrap();
+    let picture = plain(SKIN);
+    let path = root.join("faces/face.png");
+    image::save_buffer(path, picture.pixels(), SIDE, SIDE, image::ColorType::Rgb8).unwrap();
+    let (points, Rect { x1, y1, x2, y2 }) = head(0.0, 0.0);
+    let [columns, row] =
+        [boxes::LANDMARK_COLUMNS.join(","), points.map(|p| format!("{},{}", p.x, p.y)).join(",")];
+    let csv = root.join("faces.csv");
+    let text = format!("image,xmin,ymin,xmax,ymax,{columns}\nface.png,{x1},{y1},{x2},{y2},{row}\n");
+    std::fs::write(&csv, text).unwrap();
+    csv
+}
+
 #[test]
 fn a_hand_is_held_before_the_mouth_without_what_was_around_it() {
     let root = tempfile::tempdir().unwrap();
@@ -56,6 +71,10 @@ fn a_hand_is_held_before_the_mouth_without_what_was_around_it() {
             assert!((0.8..1.25).contains(&level), "{seed}: {level}");
             let tint = f32::from(SKIN[0]) / f32::from(SKIN[2]);
             own += usize::from((red / blue - tint).abs() < 0.05);
+        }
+        // Laid on the picture, of some.
+        if seed % 4 > 0 {
+            continue;
         }
         let held = hands[0].hold(&bare, &bounds, &landmarks, &mut Random::new(seed)).unwrap();
         assert!(held != bare);
@@ -116,16 +135,16 @@ fn hands_of_photographs_take_the_place_of_drawn_ones() {
     let root = tempfile::tempdir().unwrap();
     let outline = photograph(root.path());
     let csv = written(root.path(), &format!("image,outline\nin/one.png,{outline}\n"));
-    let bare = pictures(root.path());
+    let bare = marked(root.path());
     let made = |folder: &str, more: &[&str]| {
         let folder = root.path().join(folder);
         std::fs::create_dir(&folder).unwrap();
         let options = [&["--hands", "1"], more].concat();
         let summary = synthesise(&args(&folder, &[&bare], &options)).unwrap();
-        assert_eq!(summary.drawn, [(Label::WithoutMask, 2)].into());
+        assert_eq!(summary.drawn, [(Label::WithoutMask, 1)].into());
         let csv = std::fs::read_to_string(folder.join("out.csv")).unwrap();
-        assert_eq!(csv.matches(",hand,").count(), 2, "{csv}");
-        image::open(folder.join("out/7_00.jpg")).unwrap().into_rgb8().into_raw()
+        assert_eq!(csv.matches(",hand,").count(), 1, "{csv}");
+        image::open(folder.join("out/face_00.jpg")).unwrap().into_rgb8().into_raw()
     };
     assert_ne!(made("cut", &["--hand-outlines", &csv]), made("drawn", &[]));
     let away = ["--hands", "1", "--hand-outlines", "away.csv"];
