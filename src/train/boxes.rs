@@ -69,9 +69,15 @@ pub enum BoxesError {
 /// Reads what the command line names: `faces.csv`, whose pictures lie in `faces/` beside it, or
 /// `FOLDER=faces.csv` where they lie elsewhere.
 pub fn read_named(name: &str) -> Result<Boxes, BoxesError> {
+    let (folder, csv) = named(name);
+    read_in(&csv, &folder)
+}
+
+/// The folder of pictures and the CSV that such a name says.
+pub fn named(name: &str) -> (PathBuf, PathBuf) {
     match name.split_once('=') {
-        Some((folder, csv)) => read_in(Path::new(csv), Path::new(folder)),
-        None => read(Path::new(name)),
+        Some((folder, csv)) => (folder.into(), csv.into()),
+        None => (Path::new(name).with_extension(""), name.into()),
     }
 }
 

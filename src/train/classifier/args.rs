@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{ClassifierError, faces};
 use crate::picture::Label;
 use crate::train::augment::Geometry;
+use crate::train::boxes;
 use crate::train::data::{Crops, Drawing, Origin, Teacher, Views};
 use crate::train::digest::Digest;
 use crate::train::fit::{Fit, Keep, Loss, OptimiserKind, Schedule, balanced};
@@ -201,7 +202,7 @@ impl Args {
 
     /// The file of hands.
     fn hand_outlines(&self) -> Option<PathBuf> {
-        self.hand_outlines.as_deref().map(|name| synthesise::outlines(name).1)
+        self.hand_outlines.as_deref().map(|name| boxes::named(name).1)
     }
 
     fn width(&self) -> f64 {

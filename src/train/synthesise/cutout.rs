@@ -1,8 +1,7 @@
 //! Hands cut out of photographs along an outline, held before the mouth as drawn ones are: real fingers
 //! in real light. Never: which pictures they come from; a CSV names these.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
@@ -11,6 +10,7 @@ use super::light::Light;
 use super::mesh::Region;
 use super::{Painted, SHADOW, read};
 use crate::picture::{Picture, Point, Rect};
+use crate::train::boxes;
 use crate::train::clip::align::Similarity;
 use crate::train::clip::canvas::{Layer, paint};
 use crate::train::pictures;
@@ -29,7 +29,7 @@ const TURN: f32 = 0.9;
 const OWN: f32 = 0.7;
 
 /// A hand, with what it holds.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cutout {
     /// The part of the photograph that it is in.
     picture: Picture,
@@ -41,12 +41,6 @@ pub struct Cutout {
     side: f32,
     /// Its mean colour.
     colour: [f32; 3],
-}
-
-impl fmt::Debug for Cutout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cutout({} px)", self.side)
-    }
 }
 
 impl Cutout {
@@ -174,22 +168,13 @@ impl Cutout {
     }
 }
 
-/// The folder of pictures and the CSV that `name` of the command line says.
-pub fn outlines(name: &str) -> (PathBuf, PathBuf) {
-    match name.split_once('=') {
-        Some((folder, csv)) => (folder.into(), csv.into()),
-        None => (Path::new(name).with_extension(""), name.into()),
-    }
-}
-
 /// The hands that `name` of the command line names: a CSV of the columns `image` and `outline`
-/// (`x y x y …`, pixels of the picture), whose pictures lie in the folder of its name, or, as
-/// `FOLDER=hands.csv`, elsewhere. With one line for each row left out.
+/// (`x y x y …`, pixels of the picture), named as `boxes::read_named` takes it. With one line for each row left out.
 ///
 /// # Errors
 /// A CSV that cannot be read or lacks a column, and when no row can be used.
 pub fn cutouts(name: &str) -> Result<(Vec<Cutout>, Vec<String>)> {
-    let (folder, csv) = outlines(name);
+    let (folder, csv) = boxes::named(name);
     let unreadable = || format!("{}: cannot be read", csv.display());
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)

@@ -72,7 +72,7 @@ fn a_hand_is_held_before_the_mouth_without_what_was_around_it() {
             let tint = f32::from(SKIN[0]) / f32::from(SKIN[2]);
             own += usize::from((red / blue - tint).abs() < 0.05);
         }
-        // Laid on the picture, of some.
+        // Some are laid on the picture too.
         if seed % 4 > 0 {
             continue;
         }
