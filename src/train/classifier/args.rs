@@ -81,8 +81,9 @@ pub struct Args {
     /// before its mouth, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     pub hands: f32,
-    /// Outlines of hands in photographs: half of the hands are cut out there instead of drawn. Columns
-    /// image and outline (x y x y …); FOLDER= before it where the pictures lie elsewhere.
+    /// Outlines of hands in photographs: half of the hands are cut out there instead of drawn, some of
+    /// them held beside the mouth, of faces that wear a mask wrongly too. Columns image and outline
+    /// (x y x y …); FOLDER= before it where the pictures lie elsewhere.
     #[arg(long, value_name = "[FOLDER=]CSV", requires = "hands")]
     pub hand_outlines: Option<String>,
     /// Epochs in all; 0 judges and writes what --weights (.onnx) names.

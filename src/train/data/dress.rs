@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::picture::{Label, Picture, Point, Rect};
 use crate::train::random::Random;
-use crate::train::synthesise::{self, Cutout, Extra, Swatch, Wardrobe};
+use crate::train::synthesise::{self, Cutout, Extra, Held, Swatch, Wardrobe};
 
 use super::crops::Cut;
 
@@ -15,6 +15,8 @@ const COARSEST: f32 = 40.0;
 const TRIES: usize = 4;
 /// How many of the hands are cut out of photographs where there are any; the others are drawn.
 const CUT_OUT: f32 = 0.5;
+/// How many of these are beside the mouth, where they say nothing about how a mask is worn.
+const BESIDE: f32 = 0.4;
 
 /// How often a face gets something drawn on, 0 to 1 each; masks and beards only where it is bare.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,7 +33,8 @@ pub struct Drawing {
     pub glasses: f32,
     /// Hands and cups before the mouth, also before a mask worn right.
     pub hands: f32,
-    /// Hands out of photographs, which half of the hands are.
+    /// Hands out of photographs, which half of the hands are. Some of these are beside the mouth, of a face
+    /// that wears its mask wrongly too.
     pub cutouts: Arc<[Cutout]>,
 }
 
@@ -72,6 +75,9 @@ impl Drawing {
         random: &mut Random,
     ) -> Option<(Picture, Label)> {
         let placed = cut.placed.as_ref().filter(|_| self.draws_on(cut.label))?;
+        if cut.label == Label::IncorrectMask {
+            return self.hold(cut, placed, None, cut.label, random);
+        }
         let Placed { bounds, landmarks } = placed;
         // Without beards, masks of others and so on the random numbers are those of before there were any.
         let wrapped = self.scarves > 0.0 && random.chance(self.scarves);
@@ -106,8 +112,8 @@ impl Drawing {
         self.hold(cut, placed, drawn, label, random)
     }
 
-    /// The same with a hand or a cup before it now and then, but for a mask worn wrongly, of which it might
-    /// hide all that is wrong.
+    /// The same with a hand or a cup before it now and then. A mask worn wrongly gets only those that are
+    /// beside the mouth, as many as other faces do: one before it might hide all that is wrong.
     fn hold(
         &self,
         cut: &Cut,
@@ -116,16 +122,20 @@ impl Drawing {
         label: Label,
         random: &mut Random,
     ) -> Option<(Picture, Label)> {
-        let held = self.hands > 0.0 && label != Label::IncorrectMask && random.chance(self.hands);
+        let wrong = label == Label::IncorrectMask;
+        let possible = !wrong || !self.cutouts.is_empty();
+        let held = possible && self.hands > 0.0 && random.chance(self.hands);
         let face = drawn.as_ref().unwrap_or(&cut.picture);
         let hand = held.then(|| {
             // Without photographs the random numbers are those of before there were any.
-            let real = !self.cutouts.is_empty() && random.chance(CUT_OUT);
-            if real {
-                let hand = self.cutouts.get(random.below(self.cutouts.len()))?;
-                return hand.hold(face, bounds, landmarks, random);
+            if self.cutouts.is_empty() || !random.chance(CUT_OUT) {
+                let drawn = || synthesise::add(face, bounds, landmarks, Extra::Hand, random);
+                return (!wrong).then(drawn).flatten();
             }
-            synthesise::add(face, bounds, landmarks, Extra::Hand, random)
+            let hand = self.cutouts.get(random.below(self.cutouts.len()))?;
+            let at = if random.chance(BESIDE) { Held::Beside } else { Held::Before };
+            let hold = || hand.hold(face, (bounds, landmarks), at, random);
+            (!wrong || at == Held::Beside).then(hold).flatten()
         });
         hand.flatten().or(drawn).map(|drawn| (drawn, label))
     }
@@ -143,13 +153,13 @@ impl Drawing {
         crops.iter().filter(|cut| cut.placed.is_some() && self.draws_on(cut.label)).count()
     }
 
-    /// A mask worn wrongly may lie where a scarf, glasses or a hand would.
+    /// A mask worn wrongly may lie where a scarf, glasses or a hand before the mouth would.
     fn draws_on(&self, label: Label) -> bool {
         let beside_masks = self.scarves > 0.0 || self.glasses > 0.0 || self.hands > 0.0;
         match label {
             Label::WithoutMask => self.masks > 0.0 || self.beards > 0.0 || beside_masks,
             Label::WithMask => beside_masks,
-            Label::IncorrectMask => false,
+            Label::IncorrectMask => self.hands > 0.0 && !self.cutouts.is_empty(),
         }
     }
 }

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::find::{self, Finder, Source};
 use super::{
-    Cutout, Extra, Kind, NARROWEST, Swatch, Wardrobe, Wear, add, cutouts, draw, share, steps,
+    Cutout, Extra, Held, Kind, NARROWEST, Swatch, Wardrobe, Wear, add, cutouts, draw, share, steps,
 };
 use crate::picture::{Label, Picture, Rect};
 use crate::train::boxes::{self, Annotation};
@@ -375,7 +375,9 @@ impl Work<'_> {
                         _ => None,
                     };
                     let bare = match hand {
-                        Some(hand) => hand.hold(&picture, bounds, &points, random)?,
+                        Some(hand) => {
+                            hand.hold(&picture, (bounds, &points), Held::Before, random)?
+                        }
                         None => add(&picture, bounds, &points, extra, random)?,
                     };
                     return Some((bare, Label::WithoutMask, points));

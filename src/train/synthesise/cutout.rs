@@ -1,5 +1,5 @@
-//! Hands cut out of photographs along an outline, held before the mouth as drawn ones are: real fingers
-//! in real light. Never: which pictures they come from; a CSV names these.
+//! Hands cut out of photographs along an outline, held before the mouth as drawn ones are, or beside it: real
+//! fingers in real light. Never: which pictures they come from; a CSV names these.
 
 use std::path::Path;
 
@@ -25,8 +25,21 @@ const ROOM: f32 = 2.0;
 const SIDE: [f32; 2] = [1.1, 1.75];
 /// How far it may be turned from how it was held, radians.
 const TURN: f32 = 0.9;
+/// How far before the mouth it may be off to a side, and between what it is beside it, from the middle of
+/// the face; in distances of the eyes.
+const BEFORE: f32 = 0.35;
+const BESIDE: [f32; 2] = [1.2, 1.7];
 /// How many are of the skin of the face; the others keep their colour, as in the face's light.
 const OWN: f32 = 0.7;
+
+/// Where a hand is held.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Held {
+    /// Over the mouth, and what is above and below it now and then.
+    Before,
+    /// On a cheek: nose, mouth and chin stay mostly free.
+    Beside,
+}
 
 /// A hand, with what it holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,16 +117,16 @@ impl Cutout {
         layer
     }
 
-    /// The picture with this hand before the mouth of the face in `bounds`, somewhat turned, either way
-    /// round; `None` as with [`super::draw`].
+    /// The picture with this hand before or beside the mouth of the face in `bounds`, somewhat turned,
+    /// either way round; `None` as with [`super::draw`].
     pub fn hold(
         &self,
         picture: &Picture,
-        bounds: &Rect,
-        landmarks: &[Point; 5],
+        (bounds, landmarks): (&Rect, &[Point; 5]),
+        held: Held,
         random: &mut Random,
     ) -> Option<Picture> {
-        let painted = self.painted(picture, bounds, landmarks, random)?;
+        let painted = self.painted(picture, (bounds, landmarks), held, random)?;
         let mut changed = picture.clone();
         painted.merge(&mut changed, random);
         Some(changed)
@@ -122,8 +135,8 @@ impl Cutout {
     pub(super) fn painted(
         &self,
         picture: &Picture,
-        bounds: &Rect,
-        landmarks: &[Point; 5],
+        (bounds, landmarks): (&Rect, &[Point; 5]),
+        held: Held,
         random: &mut Random,
     ) -> Option<Painted> {
         let (head, _, focus) = read(picture, bounds, landmarks)?;
@@ -132,7 +145,14 @@ impl Cutout {
         let hand = self.layer(self.gain(&light, random), mirrored);
 
         let Point { x, y } = hand::MOUTH;
-        let aim = Point { x: x + random.range(-0.35, 0.35), y: y + random.range(-0.35, 0.45) };
+        let aside = match held {
+            Held::Before => random.range(-BEFORE, BEFORE),
+            Held::Beside => {
+                let side = if random.chance(0.5) { 1.0 } else { -1.0 };
+                side * random.range(BESIDE[0], BESIDE[1])
+            }
+        };
+        let aim = Point { x: x + aside, y: y + random.range(-0.35, 0.45) };
         let (to, _) = head.place(Hand::in_space(aim));
         let scale = head.scale * random.range(SIDE[0], SIDE[1]) / self.side;
         let [right, left, ..] = landmarks;

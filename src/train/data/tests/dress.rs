@@ -142,17 +142,22 @@ fn scarves_glasses_and_hands_change_no_label_and_are_on_masked_faces_too() {
     }
 }
 
+/// Hands alone, half of them a purple square cut out of a photograph.
+fn purple_hands(root: &Path) -> Drawing {
+    let purple = [200, 30, 210].repeat(40 * 40);
+    std::fs::create_dir(root.join("hands")).unwrap();
+    let path = root.join("hands/1.png");
+    image::save_buffer(path, &purple, 40, 40, image::ColorType::Rgb8).unwrap();
+    let csv = root.join("hands.csv");
+    std::fs::write(&csv, "image,outline\n1.png,2 2 38 2 38 38 2 38\n").unwrap();
+    let (cutouts, _) = synthesise::cutouts(&csv.display().to_string()).unwrap();
+    Drawing { hands: 1.0, cutouts: cutouts.into(), ..Drawing::default() }
+}
+
 #[test]
 fn half_of_the_hands_are_cut_out_of_photographs_where_there_are_any() {
     let root = tempfile::tempdir().unwrap();
-    let purple = [200, 30, 210].repeat(40 * 40);
-    std::fs::create_dir(root.path().join("hands")).unwrap();
-    let path = root.path().join("hands/1.png");
-    image::save_buffer(path, &purple, 40, 40, image::ColorType::Rgb8).unwrap();
-    let csv = root.path().join("hands.csv");
-    std::fs::write(&csv, "image,outline\n1.png,2 2 38 2 38 38 2 38\n").unwrap();
-    let (cutouts, _) = synthesise::cutouts(&csv.display().to_string()).unwrap();
-    let drawing = Drawing { hands: 1.0, cutouts: cutouts.into(), ..Drawing::default() };
+    let drawing = purple_hands(root.path());
     let mut random = Random::new(8);
     let mut shown = 0;
     for cut in bare_crops().iter() {
@@ -163,6 +168,33 @@ fn half_of_the_hands_are_cut_out_of_photographs_where_there_are_any() {
         shown += usize::from(view.pixels().chunks_exact(3).any(purple));
     }
     assert!((3..20).contains(&shown), "{shown} of 60");
+}
+
+#[test]
+fn a_mask_worn_wrongly_gets_hands_only_beside_the_mouth() {
+    let root = tempfile::tempdir().unwrap();
+    let drawing = purple_hands(root.path());
+    let wrong = Cut { label: Label::IncorrectMask, ..bare_crops()[0].clone() };
+    let [_, _, nose, right_mouth, left_mouth] = wrong.placed.as_ref().unwrap().landmarks;
+    let mouth =
+        Point { x: (right_mouth.x + left_mouth.x) / 2.0, y: (right_mouth.y + left_mouth.y) / 2.0 };
+    let changed = |view: &Picture, p: Point| {
+        let at = (p.x as i64, p.y as i64);
+        view.get(at.0, at.1) != wrong.picture.get(at.0, at.1)
+    };
+    let mut random = Random::new(8);
+    let dressed = (0..200).filter_map(|_| drawing.dress(&wrong, &[], &mut random));
+    let views: Vec<Picture> = dressed
+        .map(|(view, label)| {
+            assert_eq!(label, Label::IncorrectMask);
+            view
+        })
+        .collect();
+    // Half of 200 are cut out, two in five of these are beside.
+    assert!((20..60).contains(&views.len()), "{} of 200", views.len());
+    let middles = views.iter().filter(|view| changed(view, mouth) || changed(view, nose)).count();
+    assert!(middles <= 4, "{middles} of {}", views.len());
+    assert_eq!(drawing.usable(&[wrong]), 1);
 }
 
 #[test]

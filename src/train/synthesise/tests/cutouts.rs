@@ -1,6 +1,6 @@
 //! Hands out of photographs.
 
-use super::super::cutout::cutouts;
+use super::super::cutout::{Held, cutouts};
 use super::*;
 
 const HAND: [u8; 3] = [150, 96, 70];
@@ -56,7 +56,7 @@ fn a_hand_is_held_before_the_mouth_without_what_was_around_it() {
         let (landmarks, bounds) = head(yaw, roll);
         let bare = plain(SKIN);
         let random = &mut Random::new(seed);
-        let painted = hands[0].painted(&bare, &bounds, &landmarks, random).unwrap();
+        let painted = hands[0].painted(&bare, (&bounds, &landmarks), Held::Before, random).unwrap();
         let [right, left, _, right_mouth, left_mouth] = landmarks;
         let mouth = middle(right_mouth, left_mouth);
         let [red, green, blue, cover] = painted.paint(mouth);
@@ -76,7 +76,9 @@ fn a_hand_is_held_before_the_mouth_without_what_was_around_it() {
         if seed % 4 > 0 {
             continue;
         }
-        let held = hands[0].hold(&bare, &bounds, &landmarks, &mut Random::new(seed)).unwrap();
+        let held = hands[0]
+            .hold(&bare, (&bounds, &landmarks), Held::Before, &mut Random::new(seed))
+            .unwrap();
         assert!(held != bare);
         let grass = |rgb: &[u8]| u16::from(rgb[1]) > u16::from(rgb[0]) + 10;
         assert!(!held.pixels().chunks_exact(3).any(grass), "{seed}");
@@ -84,6 +86,34 @@ fn a_hand_is_held_before_the_mouth_without_what_was_around_it() {
     assert!(mouths >= 36, "{mouths} of 40 mouths are hidden");
     assert!(eyes <= 8, "{eyes} of 80 eyes are hidden");
     assert!((mouths / 2..mouths).contains(&own), "{own} of {mouths} are of the face's colour");
+}
+
+#[test]
+fn a_hand_beside_the_mouth_leaves_nose_mouth_and_chin_to_be_seen() {
+    let root = tempfile::tempdir().unwrap();
+    let outline = photograph(root.path());
+    let csv = written(root.path(), &format!("image,outline\nin/one.png,{outline}\n"));
+    let hand = cutouts(&csv).unwrap().0.remove(0);
+    let (mut middles, mut cheeks) = (0, 0);
+    for seed in 0..40 {
+        let (yaw, roll) = POSES[seed as usize % POSES.len()];
+        let (landmarks, bounds) = head(yaw, roll);
+        let random = &mut Random::new(seed);
+        let face = (&bounds, &landmarks);
+        let painted = hand.painted(&plain(SKIN), face, Held::Beside, random).unwrap();
+        let [_, _, nose, right_mouth, left_mouth] = landmarks;
+        let mouth = middle(right_mouth, left_mouth);
+        let hidden = |p: Point| painted.cover(p) > 0.1;
+        middles += [nose, mouth].into_iter().filter(|p| hidden(*p)).count();
+        let cheek = |corner: Point, far: f32| Point {
+            x: mouth.x + far * (corner.x - mouth.x),
+            y: mouth.y + far * (corner.y - mouth.y),
+        };
+        let all = [right_mouth, left_mouth].into_iter();
+        cheeks += usize::from(all.flat_map(|at| [cheek(at, 2.0), cheek(at, 2.8)]).any(hidden));
+    }
+    assert!(middles <= 4, "{middles} of 40 noses and 40 mouths are hidden");
+    assert!(cheeks >= 36, "{cheeks} of 40 hands are on a cheek");
 }
 
 #[test]
