@@ -1,7 +1,11 @@
 //! The companion: trains the models off the device.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
-use maskgate::train::{classifier, clip, detector, evaluate, label, quantise, synthesise};
+use maskgate::train::{
+    WrongUse, classifier, clip, detector, evaluate, label, quantise, synthesise,
+};
 
 /// A network's tensors come and go by the gigabyte; glibc gives each back to the kernel at once,
 /// which nearly doubles the time of a step.
@@ -34,9 +38,9 @@ enum Command {
     Synthesise(synthesise::Args),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     env_logger::init_from_env(env_logger::Env::default().default_filter_or("info,tract=warn"));
-    match Cli::parse().command {
+    let done = match Cli::parse().command {
         Command::Detector(args) => detector::run(&args),
         Command::Label(args) => label::run(&args),
         Command::Classifier(args) => classifier::run(&args),
@@ -44,5 +48,11 @@ fn main() -> anyhow::Result<()> {
         Command::Quantise(args) => quantise::run(&args),
         Command::Clip(args) => clip::run(&args),
         Command::Synthesise(args) => synthesise::run(&args),
-    }
+    };
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    eprintln!("Error: {error:#}");
+    let of_options = |error: &classifier::ClassifierError| error.is_wrong_use();
+    let wrong = error.is::<WrongUse>() || error.downcast_ref().is_some_and(of_options);
+    // As with wrong options that clap finds.
+    ExitCode::from(if wrong { 2 } else { 1 })
 }

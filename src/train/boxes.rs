@@ -43,6 +43,9 @@ pub struct AnnotatedImage {
     pub width: u32,
     pub height: u32,
     pub faces: Vec<Annotation>,
+    /// Whether every row about it gave a box. Where one did not, a face may be where no box is: such a
+    /// picture must not say what is none.
+    pub complete: bool,
 }
 
 /// A CSV file read.
@@ -87,7 +90,8 @@ pub fn read(csv: &Path) -> Result<Boxes, BoxesError> {
 }
 
 /// Reads `image,xmin,ymin,xmax,ymax[,label][,ignore][,right_eye_x,…]`, pictures in `folder`. A row
-/// that cannot be used is named in `skipped`, never silently trained on.
+/// that cannot be used is named in `skipped`, never silently trained on; one whose box can be read and the
+/// rest not makes an ignored face.
 pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
     let unreadable = |source: csv::Error| {
         let source = match source.into_kind() {
@@ -117,7 +121,7 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
         landmarks: LANDMARK_COLUMNS.iter().map(|name| column(name)).collect(),
     };
 
-    let mut skipped = Vec::new();
+    let (mut skipped, mut usable) = (Vec::new(), 0);
     let mut images: BTreeMap<String, Option<AnnotatedImage>> = BTreeMap::new();
     for (index, record) in reader.byte_records().enumerate() {
         // Names that are not UTF-8 cost their row, not the file.
@@ -137,7 +141,9 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
         let entry = images.entry(name.to_owned()).or_insert_with(|| {
             let path = folder.join(name);
             match pictures::size(&path) {
-                Ok((width, height)) => Some(AnnotatedImage { path, width, height, faces: vec![] }),
+                Ok((width, height)) => {
+                    Some(AnnotatedImage { path, width, height, faces: vec![], complete: true })
+                }
                 Err(error) => {
                     skip(format!("{}: {error}", path.display()));
                     None
@@ -145,14 +151,28 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
             }
         });
         let Some(image) = entry else { continue };
-        match columns.annotation(&fields, image.width, image.height) {
-            Ok(Some(face)) => image.faces.push(face),
-            Ok(None) => {}
-            Err(reason) => skipped.push(format!("{}:{number}: {reason}", csv.display())),
+        let mut skip =
+            |reason: String| skipped.push(format!("{}:{number}: {reason}", csv.display()));
+        match columns.bounds(&fields, image.width, image.height) {
+            Ok(None) => usable += 1,
+            Ok(Some(bounds)) => image.faces.push(match columns.annotation(&fields, bounds) {
+                Ok(face) => {
+                    usable += 1;
+                    face
+                }
+                Err(reason) => {
+                    skip(reason);
+                    Annotation { bounds, label: None, ignore: true, landmarks: None }
+                }
+            }),
+            Err(reason) => {
+                skip(reason);
+                image.complete = false;
+            }
         }
     }
     let images: Vec<AnnotatedImage> = images.into_values().flatten().collect();
-    if images.is_empty() {
+    if usable == 0 {
         let first = skipped.first().cloned().unwrap_or_else(|| "the file has no rows".into());
         return Err(BoxesError::Empty { path: csv.into(), count: skipped.len(), first });
     }
@@ -206,20 +226,16 @@ struct Columns {
 }
 
 impl Columns {
-    /// `Ok(None)` for a row that only names a picture without faces (all edges empty).
-    fn annotation(
-        &self,
-        fields: &[&str],
-        width: u32,
-        height: u32,
-    ) -> Result<Option<Annotation>, String> {
-        let text = |at: Option<usize>| at.and_then(|at| fields.get(at).copied()).unwrap_or("");
-        if self.edges.iter().all(|&at| text(Some(at)).is_empty()) {
+    /// The box, cut to the picture; `Ok(None)` for a row that only names a picture without faces (all
+    /// edges empty).
+    fn bounds(&self, fields: &[&str], width: u32, height: u32) -> Result<Option<Rect>, String> {
+        let text = |at: usize| fields.get(at).copied().unwrap_or("");
+        if self.edges.iter().all(|&at| text(at).is_empty()) {
             return Ok(None);
         }
         let mut edges = [0.0_f32; 4];
         for (edge, &at) in edges.iter_mut().zip(&self.edges) {
-            *edge = number(text(Some(at)))?;
+            *edge = number(text(at))?;
         }
         let bounds = Rect::from(edges);
         if bounds.area() <= 0.0 {
@@ -229,6 +245,11 @@ impl Columns {
         if bounds.area() <= 0.0 {
             return Err(format!("the box {edges:?} lies outside the {width}x{height} picture"));
         }
+        Ok(Some(bounds))
+    }
+
+    fn annotation(&self, fields: &[&str], bounds: Rect) -> Result<Annotation, String> {
+        let text = |at: Option<usize>| at.and_then(|at| fields.get(at).copied()).unwrap_or("");
         let label = match text(self.label) {
             "" => None,
             name => Some(Label::from_name(name).ok_or_else(|| {
@@ -240,7 +261,7 @@ impl Columns {
             "1" | "true" => true,
             other => return Err(format!("ignore is '{other}', not 0 or 1")),
         };
-        Ok(Some(Annotation { bounds, label, ignore, landmarks: self.landmarks(fields)? }))
+        Ok(Annotation { bounds, label, ignore, landmarks: self.landmarks(fields)? })
     }
 
     fn landmarks(&self, fields: &[&str]) -> Result<Option<[Point; 5]>, String> {
@@ -304,8 +325,12 @@ mod tests {
             assert!(found.contains(wanted), "{found} is not {wanted}");
         }
         let faces = &boxes.images[0].faces;
-        assert_eq!(faces.len(), 2);
-        assert_eq!(faces[1].bounds.x2, 100.0, "a box is cut to the picture");
+        let ignored: Vec<bool> = faces.iter().map(|face| face.ignore).collect();
+        assert_eq!(ignored, [false, true, false], "a face of which nobody knows what it wears");
+        assert_eq!(faces[2].bounds.x2, 100.0, "a box is cut to the picture");
+        assert!(!boxes.images[0].complete, "faces may be where the others should be");
+        let label = "a.png,10,10,40,50,with_mask\na.png,10,10,40,50,with_hat\n";
+        assert!(read_rows(label).expect("one row can be used").images[0].complete);
     }
 
     #[test]
@@ -359,5 +384,7 @@ mod tests {
         assert!(error.contains("no column 'ymax'"), "{error}");
         let error = read_rows("c.png,1,1,9,9,with_mask\n").expect_err("no picture").to_string();
         assert!(error.contains("not one usable row") && error.contains("c.png"), "{error}");
+        let error = read_rows("a.png,1,1,9,9,mask\na.png,1,1,9,9,no_mask\n").expect_err("no label");
+        assert!(error.to_string().contains("unknown label 'mask'"), "{error}");
     }
 }

@@ -51,6 +51,10 @@ impl Dashboard {
     /// For a training of so many steps. An error where stderr is no terminal that can be drawn on.
     pub fn new(total: u64) -> io::Result<Self> {
         let options = TerminalOptions { viewport: Viewport::Inline(HEIGHT) };
+        let (columns, rows) = ratatui::crossterm::terminal::size()?;
+        if columns == 0 || rows == 0 {
+            return Err(io::Error::other("the terminal does not say how large it is"));
+        }
         let terminal = Terminal::with_options(CrosstermBackend::new(io::stderr()), options)?;
         Ok(Self { terminal, state: State::new(total), start: Instant::now(), drawn: None })
     }
@@ -84,7 +88,9 @@ impl Dashboard {
     fn draw(&mut self) {
         self.drawn = Some(Instant::now());
         let (state, seconds) = (&self.state, self.start.elapsed().as_secs_f64());
-        if let Err(error) = self.terminal.draw(|frame| state.render(seconds, frame)) {
+        let drawn = self.terminal.draw(|frame| state.render(seconds, frame)).map(|_| ());
+        // Drawing hides the cursor, and Ctrl-C leaves no time to show it again.
+        if let Err(error) = drawn.and_then(|()| self.terminal.show_cursor()) {
             log::warn!("dashboard: {error}");
         }
     }
@@ -93,8 +99,7 @@ impl Dashboard {
 impl Drop for Dashboard {
     fn drop(&mut self) {
         self.draw();
-        // The prompt goes below the picture; a terminal that cannot do that is none to repair.
-        let _ = self.terminal.show_cursor();
+        // The prompt goes below the picture.
         eprintln!();
     }
 }

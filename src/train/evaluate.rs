@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 
+use super::WrongUse;
 use super::classifier::{self, DataArgs, Judged};
 use super::data::Origin;
 use super::detector::{self, Judging};
@@ -23,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     detector: Vec<PathBuf>,
     /// Labelled faces, as for training a classifier; may be given several times
-    #[arg(long, value_name = "[FOLDER=]PATH[=LABEL]")]
+    #[arg(long, value_name = "[FOLDER=]PATH[=LABEL]", requires = "classifier")]
     data: Vec<Origin>,
     /// A CSV of labels put right and faces to leave out
     #[arg(long, value_name = "CSV", requires = "data")]
@@ -32,17 +33,18 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Annotated pictures, as for training a detector
-    #[arg(long, value_name = "[FOLDER=]CSV", num_args = 1..)]
+    #[arg(long, value_name = "[FOLDER=]CSV", num_args = 1.., conflicts_with = "classifier")]
     boxes: Vec<String>,
-    /// Judge on all pictures, not only on the fifth that training leaves out: for data that no
-    /// training saw
+    /// Judge on all pictures, not only on the fifth that training leaves out (of a detector's sources
+    /// those named with --validate): for data that no training saw
     #[arg(long)]
     all: bool,
     /// Longer side in pixels that a detector of free input size sees
-    #[arg(long, default_value_t = 320)]
+    #[arg(long, default_value_t = 320, conflicts_with = "classifier",
+        value_parser = clap::value_parser!(u32).range(96..=1920))]
     size: u32,
     /// False boxes an image at which a detector's recall is told
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 0.5, conflicts_with = "classifier")]
     false_per_image: f32,
     /// Figures as JSON instead of tables, one object a line for each model
     #[arg(long)]
@@ -62,7 +64,8 @@ pub fn run(args: &Args) -> Result<()> {
         return classifiers(args);
     }
     if args.detector.is_empty() || args.boxes.is_empty() {
-        bail!("nothing to judge: give --classifier and --data, or --detector and --boxes");
+        let wanted = "nothing to judge: give --classifier and --data, or --detector and --boxes";
+        return Err(WrongUse(wanted.into()).into());
     }
     let judging = Judging {
         boxes: &args.boxes,
@@ -82,7 +85,8 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn classifiers(args: &Args) -> Result<()> {
-    ensure!(args.detector.len() < 2, "--classifier takes one --detector, which finds the faces");
+    let one = || WrongUse("--classifier takes one --detector, which finds the faces".into());
+    ensure!(args.detector.len() < 2, one());
     let detector = args.detector.first().cloned();
     let (data, corrections) = (args.data.clone(), args.corrections.clone());
     let data = DataArgs { data, corrections, detector, seed: args.seed };

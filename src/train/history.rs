@@ -45,8 +45,11 @@ impl History {
         }
         // The first checkpoint, which would make the folder, comes after the first row.
         let folder = self.path.parent().map_or(Ok(()), fs::create_dir_all);
+        // Whole or not at all.
+        let fresh = fit::beside(&self.path, "new");
         folder
-            .and_then(|()| fs::write(&self.path, text))
+            .and_then(|()| fs::write(&fresh, text))
+            .and_then(|()| fs::rename(&fresh, &self.path))
             .with_context(|| format!("{}: cannot be written", self.path.display()))
     }
 

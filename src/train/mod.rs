@@ -28,3 +28,8 @@ pub mod resnet;
 pub mod sheet;
 pub mod synthesise;
 pub mod weights;
+
+/// Asked for in a way that only other options mend.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUse(pub String);

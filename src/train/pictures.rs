@@ -2,7 +2,7 @@
 //! is in the file and not by its name, upright as EXIF says, and refused where they are cut off.
 //! Boxes and landmarks count in the pixels of the upright picture.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageReader, ImageResult};
@@ -22,18 +22,19 @@ pub fn size(path: &Path) -> ImageResult<(u32, u32)> {
     })
 }
 
-/// Source, class folder and name, which tell pictures apart wherever the sources lie: two sources
-/// often have a `without_mask/1.jpg` each.
-pub fn ending(path: &Path) -> String {
-    let mut parts: Vec<_> = path
-        .components()
-        .rev()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .take(3)
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
-    parts.reverse();
-    parts.join("/")
+/// Source, class folder and name, which mostly tell pictures apart wherever the sources lie: two
+/// sources often have a `without_mask/1.jpg` each. More folders where one of `others` ends so as well.
+pub fn ending<'a>(path: &Path, others: impl Iterator<Item = &'a Path> + Clone) -> String {
+    let parts: Vec<_> =
+        path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    let from = |count: usize| -> PathBuf { parts.iter().rev().take(count).rev().collect() };
+    let tells = |count: &usize| {
+        let ending = from(*count);
+        !others.clone().any(|other| other != path && other.ends_with(&ending))
+    };
+    let count = (3..parts.len()).find(tells).unwrap_or(parts.len());
+    let names = parts.iter().rev().take(count).rev();
+    names.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]
@@ -63,6 +64,17 @@ mod tests {
         assert_eq!(open(&png).unwrap(), picture);
         let error = open(&cut).unwrap_err().to_string();
         assert!(error.contains("c.jpg"), "{error}");
+    }
+
+    #[test]
+    fn a_picture_is_named_by_as_many_folders_as_tell_it_apart() {
+        let paths = ["/x/site1/faces/a/1.jpg", "/x/site2/faces/a/1.jpg", "/x/site2/faces/b/1.jpg"];
+        let all = paths.map(Path::new);
+        let ending = |path: &str, others: &[&Path]| ending(Path::new(path), others.iter().copied());
+        assert_eq!(ending(paths[0], &all), "site1/faces/a/1.jpg");
+        assert_eq!(ending(paths[2], &all), "faces/b/1.jpg");
+        assert_eq!(ending(paths[0], &[]), "faces/a/1.jpg");
+        assert_eq!(ending("a/1.jpg", &[Path::new("/x/a/1.jpg")]), "a/1.jpg");
     }
 
     #[test]

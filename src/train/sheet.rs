@@ -1,5 +1,7 @@
 //! Contact sheets: many small pictures on one, to be looked through by eye.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -25,11 +27,17 @@ pub struct Tile {
     pub text: String,
 }
 
-/// Draws the first 80 tiles, eight a row, and writes them as PNG. Nothing is written without any.
+/// Draws the first 80 tiles, eight a row, and writes them as PNG. Nothing is written without any, and a
+/// sheet of an earlier time removed.
 pub fn write(tiles: &[Tile], path: &Path) -> Result<bool> {
     let tiles = &tiles[..tiles.len().min(MOST)];
     if tiles.is_empty() {
-        return Ok(false);
+        return match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("{}: cannot be removed", path.display()))
+            }
+            _ => Ok(false),
+        };
     }
     let sheet = lay_out(tiles);
     image::save_buffer(path, sheet.pixels(), sheet.width(), sheet.height(), image::ColorType::Rgb8)
@@ -37,10 +45,16 @@ pub fn write(tiles: &[Tile], path: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Writes all tiles in `folder`, as `NAME-1.png` and so on.
+/// Writes all tiles in `folder`, as `NAME-1.png` and so on; further pages of an earlier time are removed.
 pub fn write_pages(tiles: &[Tile], folder: &Path, name: &str) -> Result<()> {
-    for (page, tiles) in (1..).zip(tiles.chunks(MOST)) {
-        write(tiles, &folder.join(format!("{name}-{page}.png")))?;
+    let path = |page: usize| folder.join(format!("{name}-{page}.png"));
+    let pages = tiles.chunks(MOST);
+    let count = pages.len();
+    for (page, tiles) in (1..).zip(pages) {
+        write(tiles, &path(page))?;
+    }
+    for path in (count + 1..).map(path).take_while(|path| path.exists()) {
+        write(&[], &path)?;
     }
     Ok(())
 }
@@ -111,6 +125,14 @@ mod tests {
         assert!(!write(&[], &path).unwrap());
         assert!(!path.exists());
         assert!(write(&[tile(7)], &path).unwrap());
-        assert_eq!(image::open(path).unwrap().width(), SIDE + 2 * GAP);
+        assert_eq!(image::open(&path).unwrap().width(), SIDE + 2 * GAP);
+        assert!(!write(&[], &path).unwrap() && !path.exists(), "that of an earlier time");
+        let pages = |count: u8| {
+            let tiles: Vec<Tile> = (0..count).map(tile).collect();
+            write_pages(&tiles, folder.path(), "page").unwrap();
+            [1, 2, 3].map(|page| folder.path().join(format!("page-{page}.png")).exists())
+        };
+        assert_eq!(pages(170), [true, true, true]);
+        assert_eq!(pages(3), [true, false, false]);
     }
 }

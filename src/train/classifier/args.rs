@@ -1,6 +1,6 @@
 //! What can be asked of a training, what is refused, and what is written down of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::train::augment::Geometry;
 use crate::train::boxes;
 use crate::train::data::{Crops, Drawing, Origin, Teacher, Views};
 use crate::train::digest::Digest;
-use crate::train::fit::{Fit, Keep, Loss, OptimiserKind, Schedule, balanced};
+use crate::train::fit::{Fit, Keep, Loss, OptimiserKind, Schedule, balanced, beside};
 use crate::train::layers::Layout;
 use crate::train::network::{Freeze, HeadKind, Kind, NetworkConfig};
 use crate::train::synthesise;
@@ -257,6 +257,15 @@ impl Args {
         }
     }
 
+    /// Where the figures go.
+    pub fn figures(&self) -> PathBuf {
+        match self.out.extension() {
+            Some(extension) if extension == "onnx" => self.out.with_extension("json"),
+            Some(extension) if extension == "json" => self.out.clone(),
+            _ => beside(&self.out, "json"),
+        }
+    }
+
     /// Whether it starts from classifiers of ours, which bring a head.
     fn goes_on(&self) -> bool {
         let own = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
@@ -268,6 +277,10 @@ impl Args {
         let (width, rate) = (self.width(), self.rate());
         let decay = self.weight_decay.unwrap_or(0.0);
         let fine = self.fine_rate.unwrap_or(rate);
+        let shortest = match self.head_epochs {
+            0 => self.epochs,
+            head => head.min(self.epochs.saturating_sub(head)),
+        };
         let below = |name: &str| format!("less than --{name} {}", self.epochs);
         let in_0_to_1 = || "in 0 to 1".to_owned();
         let table = [
@@ -281,7 +294,7 @@ impl Args {
                 "epochs",
                 self.epochs.to_string(),
                 self.epochs > 0 || self.goes_on(),
-                "1 or more".into(),
+                "1 or more; 0 only with --weights of classifiers written here (.onnx)".into(),
             ),
             ("batch", self.batch.to_string(), self.batch > 1, "2 or more".into()),
             ("width", width.to_string(), width > 0.0 && width <= 2.0, "in 0 to 2".into()),
@@ -315,8 +328,8 @@ impl Args {
             (
                 "warm-up",
                 self.warm_up.to_string(),
-                self.warm_up == 0 || self.warm_up < self.epochs,
-                below("epochs"),
+                self.warm_up == 0 || self.warm_up < shortest,
+                format!("less than {shortest}, the epochs of its shortest phase"),
             ),
             (
                 "early-stop",
@@ -329,6 +342,18 @@ impl Args {
             if !good {
                 return Err(ClassifierError::Option { option, value, allowed });
             }
+        }
+        let mut read = self.weights.iter().chain(&self.teacher).chain(&self.data.detector);
+        let figures = self.figures() == self.out;
+        if figures || self.out.is_dir() || read.any(|path| same_file(path, &self.out)) {
+            return Err(ClassifierError::Option {
+                option: "out",
+                value: self.out.display().to_string(),
+                allowed:
+                    "a model's file of its own (.onnx): figures go beside it as .json, and what \
+                          is learned from is needed to --resume"
+                        .into(),
+            });
         }
         if self.weights.is_empty() && self.head_epochs > 0 {
             return Err(ClassifierError::FrozenAtRandom { option: "head-epochs" });
@@ -447,6 +472,12 @@ impl Args {
         }
         Ok(digest.text())
     }
+}
+
+/// Whether both are there and one.
+pub fn same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(one).is_some_and(|one| real(other) == Some(one))
 }
 
 /// The number as people write it: 0.35, not 0.3499999940395355.

@@ -11,6 +11,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
+pub(in crate::train) use args::same_file;
 pub use args::{Args, DataArgs};
 pub use training::train;
 
@@ -57,6 +58,13 @@ pub enum ClassifierError {
     Differs { agree: usize, of: usize, largest: f32 },
 }
 
+impl ClassifierError {
+    /// Whether only other options mend it.
+    pub fn is_wrong_use(&self) -> bool {
+        matches!(self, Self::Option { .. } | Self::FrozenAtRandom { .. })
+    }
+}
+
 /// `maskgate-train classifier`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     print!("{}", train(args)?.table());
@@ -77,6 +85,9 @@ pub fn judge(path: &Path, options: &DataArgs, all: bool) -> Result<Judged, Class
     let side = Classifier::from_file(&file)?.size();
     let sides = if all { Sides::JudgeAll } else { Sides::Judge };
     let crops = faces::crops(options, side, sides)?.validation;
+    if crops.is_empty() {
+        return Err(DataError::NothingToJudge.into());
+    }
     let answers = ship::ask(&file, crops.iter())?;
     Ok(Judged { report: Report::of(&crops, &answers, &faces::sources(options)), crops, answers })
 }

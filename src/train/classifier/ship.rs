@@ -8,6 +8,7 @@ use burn::module::Module;
 use super::{Args, ClassifierError};
 use crate::picture::{Label, Probabilities};
 use crate::train::data::Cut;
+use crate::train::fit;
 use crate::train::network::{self, Network};
 use crate::train::parameters;
 use crate::train::report::{Nearness, calibration};
@@ -94,7 +95,7 @@ pub fn put(bytes: &[u8], path: &Path) -> Result<(), ClassifierError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
-    let fresh = path.with_extension("new");
+    let fresh = fit::beside(path, "new");
     std::fs::write(&fresh, bytes).map_err(unwritable)?;
     std::fs::rename(&fresh, path).map_err(unwritable)
 }

@@ -66,7 +66,11 @@ fn hands(options: &Args) -> Result<Vec<Cutout>, ClassifierError> {
 /// Trains, checks the written model against the trained one, writes it and its figures.
 pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     options.check()?;
-    let checkpoint = Checkpoint::new(&options.checkpoint)?;
+    if let Some(path) = &options.report {
+        std::fs::create_dir_all(path)
+            .map_err(|source| ClassifierError::Unwritable { path: path.clone(), source })?;
+    }
+    let checkpoint = Checkpoint::claim(&options.checkpoint)?;
     let device = Device::flex().autodiff();
     let published = Published::mean(&options.weights, options.network)?;
     let layout = published.as_ref().map_or(Layout::Keras, |file| file.layout);
@@ -169,7 +173,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     if let Some(folder) = &options.report {
         pages(&report, &validation, &answers, &history, folder).map_err(ClassifierError::Pages)?;
     }
-    let figures = options.out.with_extension("json");
+    let figures = options.figures();
     let epoch = json!({ "written": fitted.epoch, "done": fitted.epochs, "best": fitted.best });
     let text = json!({
         "settings": settings,

@@ -43,7 +43,10 @@ impl Watcher<'_> {
             Some(dashboard) => dashboard.judged(&text, &figures),
             None => eprintln!("{text}"),
         }
-        self.history.push(epoch, &figures).map_err(ClassifierError::Pages)?;
+        // Curves are worth less than the choice of the epoch.
+        if let Err(error) = self.history.push(epoch, &figures) {
+            log::warn!("{error:#}");
+        }
         self.last = Some((network, answers));
         Ok(report.loss)
     }

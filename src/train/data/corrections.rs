@@ -21,7 +21,9 @@ struct Correction {
     bounds: Option<Rect>,
     /// `None`: leave it out.
     label: Option<Label>,
-    used: bool,
+    /// The first picture that it was applied to, and another one.
+    used: Option<PathBuf>,
+    also: Option<PathBuf>,
 }
 
 /// A file of corrections.
@@ -102,9 +104,22 @@ impl Corrections {
         bounds: Option<Rect>,
         given: Option<Label>,
     ) -> Option<Label> {
-        let Some(row) = self.row_for(path, bounds) else { return given };
-        row.used = true;
-        let label = row.label;
+        let rows: Vec<usize> = self
+            .rows_of(path)
+            .filter(|(_, row)| same_box(row.bounds, bounds))
+            .map(|(at, _)| at)
+            .collect();
+        // The last one counts; those before it are not wrong for that.
+        let Some(&last) = rows.last() else { return given };
+        for at in rows {
+            let row = &mut self.rows[at];
+            match &row.used {
+                None => row.used = Some(path.to_owned()),
+                Some(first) if first != path => row.also = Some(path.to_owned()),
+                Some(_) => {}
+            }
+        }
+        let label = self.rows[last].label;
         match (given, label) {
             (_, None) => self.done.left_out += 1,
             (None, Some(_)) => self.done.labelled += 1,
@@ -119,21 +134,26 @@ impl Corrections {
         rows.any(|(_, row)| row.bounds.is_some() && same_box(row.bounds, Some(bounds)))
     }
 
-    /// What was done; rows that fit no face are named in `skipped`.
+    /// What was done; rows that fit no face, or pictures of several folders, are named in `skipped`.
     pub fn finish(mut self, skipped: &mut Vec<String>) -> Corrected {
         skipped.append(&mut self.skipped);
-        for row in self.rows.iter().filter(|row| !row.used) {
-            let (path, image) = (self.path.display(), row.image.display());
-            skipped.push(format!("{path}:{}: no face of {image} is there", row.line));
+        for row in &self.rows {
+            let (at, image) =
+                (format!("{}:{}", self.path.display(), row.line), row.image.display());
+            match (&row.used, &row.also) {
+                (None, _) => skipped.push(format!("{at}: no face of {image} is there")),
+                // A name alone is meant for every folder.
+                (Some(one), Some(other)) if row.image.components().count() > 1 => {
+                    skipped.push(format!(
+                        "{at}: {image} is {} and {}; name more folders of the one that is meant",
+                        one.display(),
+                        other.display()
+                    ));
+                }
+                _ => {}
+            }
         }
         self.done
-    }
-
-    /// The last row that speaks of this face.
-    fn row_for(&mut self, path: &Path, bounds: Option<Rect>) -> Option<&mut Correction> {
-        let last = self.rows_of(path).filter(|(_, row)| same_box(row.bounds, bounds)).last();
-        let at = last?.0;
-        self.rows.get_mut(at)
     }
 
     /// The rows that speak of a picture, with their places, in the order of the file.
@@ -172,7 +192,7 @@ fn row(image: &str, label: &str, edges: [&str; 4], line: u64) -> Result<Correcti
         }
         Some(Rect::from(numbers))
     };
-    Ok(Correction { line, image: image.into(), bounds, label, used: false })
+    Ok(Correction { line, image: image.into(), bounds, label, used: None, also: None })
 }
 
 #[cfg(test)]
@@ -228,6 +248,27 @@ mod tests {
         assert_eq!(labels[2], Some(Label::WithMask));
         let (labels, _, done) = corrected("image,label\n1.png,leave_out\n");
         assert_eq!((labels, done.left_out), (vec![None; 4], 3));
+    }
+
+    #[test]
+    fn a_row_that_is_overruled_is_no_mistake_and_one_about_two_pictures_is() {
+        let (labels, skipped, _) = corrected(
+            "image,xmin,ymin,xmax,ymax,label\n\
+             2.png,0,10,30,50,incorrect_mask\n\
+             2.png,0,10,30,50,without_mask\n",
+        );
+        assert_eq!((labels[3], skipped), (Some(Label::WithoutMask), vec![]));
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.csv");
+        std::fs::write(&path, "image,label\nfaces/1.png,without_mask\n").unwrap();
+        let mut corrections = Corrections::read(&path).unwrap();
+        for site in ["/site1/faces/1.png", "/site2/faces/1.png", "/site1/faces/1.png"] {
+            corrections.label(Path::new(site), None, Some(Label::WithMask));
+        }
+        let mut told = vec![];
+        corrections.finish(&mut told);
+        assert!(told.len() == 1 && told[0].contains("c.csv:2: faces/1.png is /site1"), "{told:?}");
     }
 
     #[test]

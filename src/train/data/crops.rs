@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::finder::Finder;
-use super::{DataError, Fingerprint, MIN_WIDTH, Placed, Sample, Side, Split, split};
+use super::finder::{Finder, Found};
+use super::{DataError, Fingerprint, LeftOut, MIN_WIDTH, Placed, Sample, Side, Split, split};
 use crate::picture::{Label, Picture, Rect};
 use crate::train::pictures;
 use crate::vision::crop;
@@ -41,8 +41,8 @@ pub struct Crops {
     /// Cut as the daemon cuts them, at the input's size.
     pub validation: Vec<Cut>,
     pub groups: usize,
-    /// One line for each picture that could not be read.
-    pub skipped: Vec<String>,
+    /// Pictures that could not be read and faces that are too small.
+    pub left_out: LeftOut,
 }
 
 /// What the faces are wanted for.
@@ -93,22 +93,31 @@ pub fn cut(
         })
         .collect();
 
-    let mut skipped = Vec::new();
-    let mut fingerprints = HashMap::new();
-    let (mut samples, mut cuts) = (Vec::new(), Vec::new());
+    let mut left_out = LeftOut::default();
+    let (mut fingerprints, mut faces) = (HashMap::new(), Vec::new());
+    let (mut samples, mut cuts, mut assumed) = (Vec::new(), Vec::new(), Vec::new());
     for made in read {
+        left_out.each(made.skipped);
+        assumed.extend(made.assumed.then(|| made.path.clone()));
         fingerprints.extend(made.fingerprint.map(|print| (made.path, print)));
-        skipped.extend(made.skipped);
         for (sample, both) in made.faces {
             samples.push(sample);
+            faces.push(Fingerprint::of(&both.exact));
             cuts.push(both);
         }
     }
-    let Split { mut sides, groups } = split(&samples, &fingerprints, cutting.seed);
+    if let Some(first) = assumed.first() {
+        left_out.notes.push(format!(
+            "in {} pictures without a box no face was found, so their middle is taken for one; the first is {}",
+            assumed.len(),
+            first.display()
+        ));
+    }
+    let Split { mut sides, groups } = split(&samples, &fingerprints, &faces, cutting.seed);
     if cutting.sides == Sides::JudgeAll {
         sides.fill(Side::Validation);
     }
-    let mut crops = Crops { train: vec![], validation: vec![], groups, skipped };
+    let mut crops = Crops { train: vec![], validation: vec![], groups, left_out };
     for ((sample, both), side) in samples.into_iter().zip(cuts).zip(sides) {
         let Sample { label, origin, path, bounds, .. } = sample;
         let width = both.width;
@@ -138,6 +147,8 @@ struct Made {
     fingerprint: Option<Fingerprint>,
     faces: Vec<(Sample, Both)>,
     skipped: Vec<String>,
+    /// Whether a detector looked for its face and found none.
+    assumed: bool,
 }
 
 fn one_picture(
@@ -146,7 +157,7 @@ fn one_picture(
     mut finder: Option<&mut Finder>,
     cutting: &Cutting,
 ) -> Made {
-    let mut made = Made { path, fingerprint: None, faces: vec![], skipped: vec![] };
+    let mut made = Made { path, fingerprint: None, faces: vec![], skipped: vec![], assumed: false };
     let picture = match pictures::open(&made.path) {
         Ok(picture) => picture,
         Err(error) => {
@@ -156,9 +167,11 @@ fn one_picture(
     };
     made.fingerprint = Some(Fingerprint::of(&picture));
     for face in faces {
-        let known = face.bounds.map(|bounds| (bounds, face.landmarks));
+        let known = |bounds| Found { bounds, landmarks: face.landmarks, assumed: false };
         let found = || finder.as_mut().map(|finder| finder.find(&picture));
-        let Some((bounds, landmarks)) = known.or_else(found) else { continue };
+        let found = face.bounds.map(known).or_else(found);
+        let Some(Found { bounds, landmarks, assumed }) = found else { continue };
+        made.assumed |= assumed;
         if bounds.width() < MIN_WIDTH {
             made.skipped.push(format!("{}: a face under {MIN_WIDTH} px", made.path.display()));
             continue;

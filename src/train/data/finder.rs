@@ -19,6 +19,14 @@ const ROOM: f32 = 0.15;
 /// Lowest score believed.
 const THRESHOLD: f32 = 0.6;
 
+/// A face in a picture that has no box.
+pub struct Found {
+    pub bounds: Rect,
+    pub landmarks: Option<[Point; 5]>,
+    /// Whether a detector looked and found none: the middle is taken.
+    pub assumed: bool,
+}
+
 /// Finds the one face of a folder's picture.
 pub struct Finder {
     detector: Option<Detector>,
@@ -41,8 +49,15 @@ impl Finder {
 
     /// The largest face found, with its landmarks if the detector finds such, else the assumed
     /// one.
-    pub fn find(&mut self, picture: &Picture) -> (Rect, Option<[Point; 5]>) {
-        self.detected(picture).unwrap_or_else(|| (assumed(picture), None))
+    pub fn find(&mut self, picture: &Picture) -> Found {
+        match self.detected(picture) {
+            Some((bounds, landmarks)) => Found { bounds, landmarks, assumed: false },
+            None => Found {
+                bounds: assumed(picture),
+                landmarks: None,
+                assumed: self.detector.is_some(),
+            },
+        }
     }
 
     fn detected(&mut self, picture: &Picture) -> Option<(Rect, Option<[Point; 5]>)> {

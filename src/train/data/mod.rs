@@ -6,6 +6,7 @@ mod crops;
 mod dress;
 mod finder;
 mod hash;
+mod left_out;
 mod loader;
 mod source;
 mod split;
@@ -20,6 +21,7 @@ pub use crops::{CACHE_MARGIN, Crops, Cut, Cutting, Sides, cut};
 pub use dress::{Drawing, Placed, wearers};
 pub use finder::FOLDER_SHARE;
 pub use hash::Fingerprint;
+pub use left_out::LeftOut;
 pub use loader::{Batch, Loader, Views};
 pub use source::{MIN_WIDTH, Origin, Sample, read};
 pub use split::{Side, Split, split};
@@ -43,18 +45,26 @@ pub enum DataError {
     NoColumn { path: PathBuf, column: &'static str },
     #[error("{path}: no folder named with_mask, without_mask or incorrect_mask in it")]
     NoClasses { path: PathBuf },
-    #[error("{path}: an empty class folder; put pictures into it or take it away")]
+    #[error(
+        "{path}: an empty class folder; put pictures into it, not into folders within, or take it away"
+    )]
     EmptyClass { path: PathBuf },
     #[error("the data holds faces of {label} alone; a classifier tells two or three classes apart")]
     OneClass { label: &'static str },
-    #[error("no face is left to judge on; more pictures that differ are needed")]
+    #[error(
+        "no face is left to judge on: pictures that are near copies or of one person stay on one side; more that differ are needed"
+    )]
     NoValidation,
+    #[error(
+        "no face to judge: what was left out is named above; a fifth of the data is judged, all of it with --all"
+    )]
+    NothingToJudge,
     #[error(
         "--data {argument:?}: {label:?} is no label; known: with_mask, without_mask, incorrect_mask"
     )]
     UnknownLabel { argument: String, label: String },
     #[error("{path}: rows without a label; give one for all of them as --data {path}=without_mask")]
     NoLabel { path: PathBuf },
-    #[error("the data holds {count} usable faces of {label}; at least {need} are needed")]
+    #[error("{count} usable faces of {label} to learn from; at least {need} are needed")]
     TooFew { label: &'static str, count: usize, need: usize },
 }

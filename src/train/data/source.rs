@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::DataError;
 use super::corrections::Corrections;
+use super::{DataError, LeftOut};
 use crate::picture::{Label, Point, Rect};
 use crate::train::boxes;
 
@@ -66,12 +66,12 @@ pub struct Sample {
 }
 
 /// All usable faces of `origins` with their labels, which `corrections` go before, in a fixed order, and
-/// one line for each thing left out.
+/// what is left out.
 pub fn read(
     origins: &[Origin],
     corrections: Option<&mut Corrections>,
-) -> Result<(Vec<Sample>, Vec<String>), DataError> {
-    let mut reading = Reading { samples: vec![], skipped: vec![], corrections };
+) -> Result<(Vec<Sample>, LeftOut), DataError> {
+    let mut reading = Reading { samples: vec![], left_out: LeftOut::default(), corrections };
     for (index, origin) in origins.iter().enumerate() {
         let before = reading.samples.len();
         if origin.path.is_dir() {
@@ -83,12 +83,12 @@ pub fn read(
         }
         reading.forget_what_is_nobody(before, &origin.path);
     }
-    Ok((reading.samples, reading.skipped))
+    Ok((reading.samples, reading.left_out))
 }
 
 struct Reading<'a> {
     samples: Vec<Sample>,
-    skipped: Vec<String>,
+    left_out: LeftOut,
     corrections: Option<&'a mut Corrections>,
 }
 
@@ -106,6 +106,9 @@ impl Reading<'_> {
                 let file = entry.map_err(unreadable)?.path();
                 if file.is_file() {
                     files.push(file);
+                } else if file.is_dir() {
+                    let line = format!("{}: a folder within a class folder", file.display());
+                    self.left_out.add(1, line);
                 }
             }
             if files.is_empty() {
@@ -128,7 +131,7 @@ impl Reading<'_> {
             Some(folder) => boxes::read_in(&origin.path, folder)?,
             None => boxes::read(&origin.path)?,
         };
-        self.skipped.extend(boxes.skipped);
+        self.left_out.each(boxes.skipped);
         let before = self.samples.len();
         let (mut narrow, mut unlabelled) = (0, 0);
         for image in &boxes.images {
@@ -160,10 +163,12 @@ impl Reading<'_> {
         }
         let path = origin.path.display();
         if unlabelled > 0 {
-            self.skipped.push(format!("{path}: {unlabelled} boxes without a label"));
+            let line = format!("{path}: {unlabelled} boxes without a label");
+            self.left_out.add(unlabelled, line);
         }
         if narrow > 0 {
-            self.skipped.push(format!("{path}: {narrow} boxes narrower than {MIN_WIDTH} px"));
+            let line = format!("{path}: {narrow} boxes narrower than {MIN_WIDTH} px");
+            self.left_out.add(narrow, line);
         }
         Ok(())
     }
@@ -182,7 +187,7 @@ impl Reading<'_> {
         }
         for (name, count) in faces {
             let name = name.rsplit('/').next().unwrap_or_default();
-            self.skipped.push(format!(
+            self.left_out.notes.push(format!(
                 "{}: {count} pictures are named {name}_…, so that is taken for no person's name",
                 origin.display()
             ));

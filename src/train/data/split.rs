@@ -2,7 +2,7 @@
 //! person on one side, the same for the same seed. A picture keeps its side when others join or
 //! leave, but for the few that a fifth more or less is made up with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::{Fingerprint, Sample};
@@ -23,9 +23,15 @@ pub struct Split {
 }
 
 /// Puts a fifth of the faces of every origin and label on the validation side, as near as whole
-/// groups allow. `fingerprints` holds one entry for each picture.
-pub fn split(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>, seed: u64) -> Split {
-    let groups = group(samples, fingerprints);
+/// groups allow. `fingerprints` holds one entry for each picture, `faces` those of the samples' faces
+/// alone.
+pub fn split(
+    samples: &[Sample],
+    fingerprints: &HashMap<PathBuf, Fingerprint>,
+    faces: &[Fingerprint],
+    seed: u64,
+) -> Split {
+    let groups = group(samples, fingerprints, faces);
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (sample, group) in groups.iter().enumerate() {
         members.entry(*group).or_default().push(sample);
@@ -75,24 +81,36 @@ fn lot(seed: u64, [folder, name]: [&[u8]; 2]) -> u64 {
 }
 
 /// For each sample the number of its group.
-fn group(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>) -> Vec<usize> {
+fn group(
+    samples: &[Sample],
+    fingerprints: &HashMap<PathBuf, Fingerprint>,
+    faces: &[Fingerprint],
+) -> Vec<usize> {
     let mut pictures: BTreeMap<&PathBuf, usize> = BTreeMap::new();
     for sample in samples {
         let next = pictures.len();
         pictures.entry(&sample.path).or_insert(next);
     }
-    let mut sets = Sets::new(pictures.len());
     let prints: Vec<(usize, Fingerprint)> = pictures
         .iter()
         .filter_map(|(path, index)| Some((*index, *fingerprints.get(*path)?)))
         .collect();
-    for (at, (a, print)) in prints.iter().enumerate() {
-        for (b, other) in &prints[at + 1..] {
-            if print.distance(other) <= Fingerprint::NEAR {
-                sets.join(*a, *b);
+    let mut copies = Sets::new(pictures.len());
+    join_near(&mut copies, &prints);
+    let views = one_view(samples, |sample| copies.root(pictures[&sample.path]));
+    let mut sets = Sets::new(pictures.len());
+    let mut by_view: BTreeMap<usize, Vec<(usize, Fingerprint)>> = BTreeMap::new();
+    for (at, sample) in samples.iter().enumerate() {
+        let picture = pictures[&sample.path];
+        let root = copies.root(picture);
+        match faces.get(at) {
+            Some(face) if views.contains(&root) => {
+                by_view.entry(root).or_default().push((picture, *face));
             }
+            _ => sets.join(root, picture),
         }
     }
+    by_view.values().for_each(|faces| join_near(&mut sets, faces));
     let mut people: HashMap<&str, usize> = HashMap::new();
     for sample in samples {
         if let Some(person) = &sample.person {
@@ -102,6 +120,30 @@ fn group(samples: &[Sample], fingerprints: &HashMap<PathBuf, Fingerprint>) -> Ve
         }
     }
     samples.iter().map(|sample| sets.root(pictures[&sample.path])).collect()
+}
+
+/// Joins the pictures whose fingerprints are near.
+fn join_near(sets: &mut Sets, prints: &[(usize, Fingerprint)]) {
+    for (at, (a, print)) in prints.iter().enumerate() {
+        for (b, other) in &prints[at + 1..] {
+            if print.distance(other) <= Fingerprint::NEAR {
+                sets.join(*a, *b);
+            }
+        }
+    }
+}
+
+/// The sets of copies that hold more than a fifth of a source, by `set`: what a camera sees that does not
+/// move. Nothing of it could be judged on; not the pictures but the faces in them tell what is a copy.
+fn one_view(samples: &[Sample], mut set: impl FnMut(&Sample) -> usize) -> HashSet<usize> {
+    let mut all: HashMap<usize, usize> = HashMap::new();
+    let mut parts: HashMap<(usize, usize), usize> = HashMap::new();
+    for sample in samples {
+        *all.entry(sample.origin).or_default() += 1;
+        *parts.entry((set(sample), sample.origin)).or_default() += 1;
+    }
+    let large = parts.into_iter().filter(|((_, origin), part)| part * 5 > all[origin]);
+    large.map(|((set, _), _)| set).collect()
 }
 
 /// Disjoint sets.

@@ -12,7 +12,7 @@ use super::{pages, scene};
 use crate::train::digest::Digest;
 use crate::train::history::History;
 use crate::train::random::hash_of;
-use crate::train::{label, synthesise};
+use crate::train::{WrongUse, label, synthesise};
 use crate::vision;
 use crate::vision::model::ModelFile;
 
@@ -86,6 +86,16 @@ fn within(low: f64, high: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
 
 /// Runs the training.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(number) = args.validate.iter().find(|n| !(1..=args.boxes.len()).contains(*n)) {
+        let named = args.boxes.len();
+        let wrong = format!("--validate {number}: --boxes names {named}, counted from 1");
+        return Err(WrongUse(wrong).into());
+    }
+    ensure!(!args.out.is_dir(), "--out {}: a folder; name a file", args.out.display());
+    if let Some(folder) = args.out.parent() {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot be made", folder.display()))?;
+    }
     let mut training = Vec::new();
     let mut validation = Vec::new();
     for (number, name) in (1..).zip(&args.boxes) {
@@ -133,7 +143,7 @@ pub fn run(args: &Args) -> Result<()> {
     if args.only_landmarks {
         settings["only_landmarks"] = true.into();
     }
-    settings["digest"] = digest(&training, args)?.into();
+    settings["digest"] = digest(training.iter().chain(&background), args)?.into();
     let fit = Fit {
         steps: args.steps,
         rate: args.rate,
@@ -155,19 +165,24 @@ pub fn run(args: &Args) -> Result<()> {
         |told, bytes| {
             fs::write(&args.out, bytes)
                 .with_context(|| format!("{}: cannot be written", args.out.display()))?;
-            if !validation.is_empty() {
-                let name = args.out.display().to_string();
-                let file = ModelFile::parse(name, bytes, "")?;
-                let found = judge::look(&mut judge::opened(file, 320)?, &validation)?;
-                let answer = found.judge(FALSE_PER_IMAGE);
+            let found = if validation.is_empty() {
+                None
+            } else {
+                let file = ModelFile::parse(args.out.display().to_string(), bytes, "")?;
+                Some(judge::look(&mut judge::opened(file, 320)?, &validation)?)
+            };
+            let answer = found.as_ref().map(|found| found.judge(FALSE_PER_IMAGE));
+            if let Some(answer) = &answer {
                 println!("step {}: {answer}", told.step);
-                // Opened anew each time: what is on disk goes with the checkpoint taken up.
-                let mut history = History::open(&args.checkpoint, told.step.saturating_sub(1));
-                history.push(told.step, &figures(told, &answer))?;
-                if let Some(folder) = &args.report {
+            }
+            // Opened anew each time: what is on disk goes with the checkpoint taken up.
+            let mut history = History::open(&args.checkpoint, told.step.saturating_sub(1));
+            history.push(told.step, &figures(told, answer.as_ref()))?;
+            if let Some(folder) = &args.report {
+                curves(&history, answer.is_some(), folder)?;
+                if let Some(found) = found {
                     let name = args.out.display().to_string();
                     pages::write(&[(name, found)], FALSE_PER_IMAGE, folder)?;
-                    curves(&history, folder)?;
                 }
             }
             Ok(())
@@ -175,14 +190,21 @@ pub fn run(args: &Args) -> Result<()> {
     )
 }
 
-/// Of the faces and of the files at the start.
-fn digest(training: &[scene::Scenes], args: &Args) -> Result<String> {
+/// Of the pictures with their faces and of the files at the start.
+fn digest<'a>(sources: impl Iterator<Item = &'a scene::Scenes>, args: &Args) -> Result<String> {
     let mut digest = Digest::default();
-    for (source, scene) in
-        training.iter().flat_map(|s| s.scenes.iter().map(move |scene| (s, scene)))
-    {
-        for face in &scene.faces {
-            digest.face(Path::new(&source.name), Some(face.bounds), &[u8::from(face.ignore)]);
+    for source in sources {
+        let name = Path::new(&source.name);
+        for scene in &source.scenes {
+            // Enough of its pixels to tell it from others.
+            let pixels: Vec<u8> = scene.picture.pixels().iter().step_by(1009).copied().collect();
+            digest.face(name, None, &pixels);
+            for face in &scene.faces {
+                let mut kind = vec![u8::from(face.ignore), u8::from(face.bare)];
+                let points = face.landmarks.iter().flatten().flat_map(|p| [p.x, p.y]);
+                kind.extend(points.flat_map(f32::to_le_bytes));
+                digest.face(name, Some(face.bounds), &kind);
+            }
         }
     }
     let average = args.from.as_ref().map(|folder| folder.join("average.bpk"));
@@ -193,22 +215,24 @@ fn digest(training: &[scene::Scenes], args: &Args) -> Result<String> {
 }
 
 /// What is drawn as curves.
-fn figures(told: &Told, answer: &Judgement) -> Vec<(&'static str, f64)> {
+fn figures(told: &Told, answer: Option<&Judgement>) -> Vec<(&'static str, f64)> {
     let [score, boxes, landmarks] = told.losses.map(f64::from);
-    let mut figures = vec![
-        ("loss of scores", score),
-        ("loss of boxes", boxes),
-        ("loss of landmarks", landmarks),
-        ("average precision", f64::from(answer.average_precision)),
-    ];
+    let mut figures =
+        vec![("loss of scores", score), ("loss of boxes", boxes), ("loss of landmarks", landmarks)];
+    let Some(answer) = answer else { return figures };
+    figures.push(("average precision", f64::from(answer.average_precision)));
     let near = answer.recalls.iter().find(|r| r.label == "all" && r.size == "24 px and over");
     figures.extend(near.map(|recall| ("recall from 24 px", f64::from(recall.recall))));
     figures
 }
 
-fn curves(history: &History, folder: &Path) -> Result<()> {
+fn curves(history: &History, validated: bool, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     let losses = ["loss of scores", "loss of boxes", "loss of landmarks"];
     history.chart("Loss", "step", &losses).write(&folder.join("loss"))?;
+    if !validated {
+        return Ok(());
+    }
     let figures = ["average precision", "recall from 24 px"];
     history.chart("Validation", "step", &figures).write(&folder.join("validation"))?;
     Ok(())

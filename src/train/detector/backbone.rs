@@ -15,6 +15,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 use super::network::{Head, Network};
 use super::width;
 use crate::train::parameters;
+use crate::vision::YAW_GAIN;
 
 /// PyTorch's default, which the published net was trained with.
 const EPSILON: f32 = 1e-5;
@@ -33,11 +34,26 @@ pub fn start_from(network: Network, paths: &[PathBuf], device: &Device) -> Resul
     Ok(parameters::put(network, &sum).0)
 }
 
-fn started(network: Network, path: &Path, device: &Device) -> Result<Network> {
+/// What the first of these files that has one says of its yaw gain; 1 where none has.
+pub fn yaw_gain(paths: &[PathBuf]) -> Result<f32> {
+    for path in paths {
+        let proto = proto(path)?;
+        let entry = proto.metadata_props.iter().find(|entry| entry.key == YAW_GAIN);
+        if let Some(gain) = entry.and_then(|entry| entry.value.parse().ok()) {
+            return Ok(gain);
+        }
+    }
+    Ok(1.0)
+}
+
+fn proto(path: &Path) -> Result<ModelProto> {
     let bytes =
         std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    let proto = ModelProto::decode(&*bytes)
-        .with_context(|| format!("{}: not an ONNX file", path.display()))?;
+    ModelProto::decode(&*bytes).with_context(|| format!("{}: not an ONNX file", path.display()))
+}
+
+fn started(network: Network, path: &Path, device: &Device) -> Result<Network> {
+    let proto = proto(path)?;
     let ours = proto.metadata_props.iter().any(|entry| entry.value == "center");
     let graph = proto.graph.unwrap_or_default();
     if ours {
@@ -183,5 +199,20 @@ impl Weights<'_> {
         layer.weight = Param::from_tensor(weight);
         layer.bias = Some(Param::from_tensor(Tensor::<1>::from_floats(bias.as_slice(), device)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_yaw_gain_of_the_start_is_known() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let [classifier, detector] =
+            ["classifier", "detector"].map(|name| root.join(format!("models/{name}.onnx")));
+        assert_eq!(yaw_gain(&[classifier.clone(), detector]).unwrap(), 1.55);
+        assert_eq!((yaw_gain(&[classifier]).unwrap(), yaw_gain(&[]).unwrap()), (1.0, 1.0));
+        assert!(yaw_gain(&[root.join("Cargo.toml")]).is_err());
     }
 }

@@ -75,7 +75,8 @@ pub fn run(
     settings: &serde_json::Value,
     mut judge: impl FnMut(&Told, &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let store = Checkpoint::new(checkpoint)?;
+    let store = Checkpoint::claim(checkpoint)?;
+    let kept = backbone::yaw_gain(start.files)?;
     let device = Device::flex().autodiff();
     device.seed(fit.seed);
     let mut network = Network::new(&fit.channels, &device);
@@ -159,7 +160,7 @@ pub fn run(
             let mean = losses.map(|sum| sum / (count - judged) as f32);
             judge(
                 &Told { step: count, losses: mean },
-                &export::export(&norm::fold(averaged), 1.0)?,
+                &export::export(&norm::fold(averaged), kept)?,
             )?;
             (losses, judged) = ([0.0; 3], count);
             since = Instant::now();
@@ -167,8 +168,18 @@ pub fn run(
     }
     let (averaged, ..) = parameters::put(network.valid(), &average.values);
     let averaged = norm::fold(averaged);
-    let gain = gain::measure(&averaged, batches.iter(), &device.inner());
-    println!("turns of heads are found {gain:.2} times too small");
+    let gain = match gain::measure(&averaged, batches.iter(), &device.inner()) {
+        Some(gain) => {
+            println!("turns of heads are found {gain:.2} times too small");
+            gain
+        }
+        None => {
+            println!(
+                "too few turned heads with landmarks to tell how well turns are found; {kept:.2} stays"
+            );
+            kept
+        }
+    };
     let mean = losses.map(|sum| sum / (fit.steps - judged).max(1) as f32);
     judge(&Told { step: fit.steps, losses: mean }, &export::export(&averaged, gain)?)
 }

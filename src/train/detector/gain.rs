@@ -19,17 +19,29 @@ const SIZES: Range<f32> = 24.0..64.0;
 /// Gains to choose from are a twentieth apart.
 const STEP: f32 = 0.05;
 const STEPS: u8 = 20;
+/// Fewer turned or frontal heads tell nothing.
+const FEWEST: usize = 20;
 /// A frontal head that is taken for turned away waits longer for its verdict, or gets none; that
 /// counts so many times as much as a turned one whose look is believed.
 const LOST: f32 = 3.0;
 
 /// What the nose's distance from the middle line is to be multiplied with, 1 to 2, measured with
-/// `network` (without autodiff) on `batches` of side, input and cells.
+/// `network` (without autodiff) on `batches` of side, input and cells. `None` where they show too few
+/// heads to tell.
 pub fn measure(
     network: &Network,
     batches: impl Iterator<Item = (usize, Vec<f32>, Vec<Cells>)>,
     device: &Device,
-) -> f32 {
+) -> Option<f32> {
+    best(&seen(network, batches, device))
+}
+
+/// True and found turns of all faces that count.
+fn seen(
+    network: &Network,
+    batches: impl Iterator<Item = (usize, Vec<f32>, Vec<Cells>)>,
+    device: &Device,
+) -> Vec<(f32, f32)> {
     let mut turns = Vec::new();
     for (side, input, cells) in batches {
         let grid = targets::grid(side);
@@ -61,7 +73,7 @@ pub fn measure(
             turns.extend(found(sample, said));
         }
     }
-    best(&turns)
+    turns
 }
 
 /// True and found turns of the faces of a sample. A face's landmarks are the mean of what its cells
@@ -94,18 +106,17 @@ fn landmarks(sample: &Cells, at: usize) -> [Point; 5] {
     std::array::from_fn(|i| Point { x: values[2 * i], y: values[2 * i + 1] })
 }
 
-/// The gain with which `turns`, true and found, are told best, the smallest of several; 1 where
-/// there are none.
-fn best(turns: &[(f32, f32)]) -> f32 {
-    let worth = |gain: f32| {
+/// The gain with which `turns`, true and found, are told best, the smallest of several.
+fn best(turns: &[(f32, f32)]) -> Option<f32> {
+    let told = |gain: f32| {
         let mut pose = Pose::default();
         turns.iter().for_each(|&(known, found)| pose.add(known, gained(found, gain)));
-        pose.told().map_or(0.0, |told| told.away_seen - LOST * told.frontal_lost)
+        pose.told().filter(|told| told.away >= FEWEST && told.frontal >= FEWEST)
     };
     let gains = (0..=STEPS).map(|step| 1.0 + STEP * f32::from(step));
-    let told = gains.map(|gain| (gain, worth(gain)));
-    told.reduce(|best, other| if other.1 > best.1 { other } else { best })
-        .map_or(1.0, |best| best.0)
+    let worths =
+        gains.filter_map(|gain| told(gain).map(|t| (gain, t.away_seen - LOST * t.frontal_lost)));
+    worths.reduce(|best, other| if other.1 > best.1 { other } else { best }).map(|best| best.0)
 }
 
 #[cfg(test)]
@@ -123,15 +134,22 @@ mod tests {
 
     #[test]
     fn turns_that_are_found_too_small_get_the_gain_that_makes_them_true() {
-        let of = |turns: &[(f32, f32)]| best(turns);
+        let of = |turns: &[(f32, f32)]| best(turns).unwrap();
         assert!((of(&turns(0.7).collect::<Vec<_>>()) - 1.45).abs() < 0.01, "1 / 0.7 is 1.43");
         assert_eq!(of(&turns(1.3).collect::<Vec<_>>()), 1.0, "none for what is found too large");
-        assert_eq!(of(&[]), 1.0);
         // Not where frontal heads would be lost: each tenth one is found turned by 32 degrees.
         let odd = (0..60).map(|number| (0.0, if number % 10 == 0 { 32.0 } else { 0.0 }));
         let unsure: Vec<_> = turns(0.7).filter(|t| t.0.abs() > 40.0).chain(odd).collect();
         let gain = of(&unsure);
         assert!(gain < 1.35 && gained(32.0, gain) <= 40.0, "{gain}");
+    }
+
+    #[test]
+    fn too_few_heads_tell_nothing() {
+        let frontal: Vec<_> = turns(0.7).filter(|t| t.0.abs() < 20.0).collect();
+        let turned: Vec<_> = turns(0.7).filter(|t| t.0 > 50.0).collect();
+        assert_eq!((best(&[]), best(&frontal), best(&turned)), (None, None, None));
+        assert!(best(&[frontal, turned].concat()).is_some());
     }
 
     /// Landmarks about `center`, `size` large, of a head turned by `yaw` degrees.
@@ -177,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_what_lifts_the_turns_that_the_network_finds_over_the_limit() {
+    fn the_turns_are_those_that_the_network_finds() {
         let device = Device::flex();
         let mut network = Network::new(&Channels::of(0.25), &device);
         // Whatever it sees, it finds a head turned by 35 degrees.
@@ -189,7 +207,8 @@ mod tests {
         }
         let truth = head(Point { x: 96.0, y: 96.0 }, 40.0, 50.0);
         let batch = (192, vec![0.1; 3 * 192 * 192], vec![cells(40.0, Some(truth))]);
-        let gain = measure(&network, std::iter::once(batch), &device);
-        assert!((gain - 1.2).abs() < 1e-3, "{gain}: tan 40 / tan 35 is 1.198");
+        let seen = seen(&network, std::iter::once(batch), &device);
+        assert!(seen.len() == 1 && (seen[0].0 - 50.0).abs() < 0.5, "{seen:?}");
+        assert!((seen[0].1 - 35.0).abs() < 0.5, "{seen:?}");
     }
 }

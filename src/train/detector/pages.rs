@@ -22,8 +22,9 @@ const SIDE: u32 = 128;
 /// `NAME-false.png`.
 pub fn write(findings: &[(String, Findings)], false_per_image: f32, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
-    let lines = findings.iter().map(|(name, found)| Line {
-        name: short(name).to_owned(),
+    let names = names(findings.iter().map(|(file, _)| file.as_str()));
+    let lines = findings.iter().zip(&names).map(|((_, found), name)| Line {
+        name: name.clone(),
         points: found.curve(),
         dashed: false,
     });
@@ -36,18 +37,25 @@ pub fn write(findings: &[(String, Findings)], false_per_image: f32, folder: &Pat
         lines: lines.collect(),
     };
     chart.write(&folder.join("precision-recall"))?;
-    for (name, found) in findings {
+    for ((_, found), name) in findings.iter().zip(&names) {
         let tiles = tiles(&found.misses(false_per_image), |width| format!("{width:.0} px"));
-        sheet::write(&tiles, &folder.join(format!("{}-misses.png", short(name))))?;
+        sheet::write(&tiles, &folder.join(format!("{name}-misses.png")))?;
         let tiles = self::tiles(&found.false_boxes(false_per_image), |score| format!("{score:.2}"));
-        sheet::write(&tiles, &folder.join(format!("{}-false.png", short(name))))?;
+        sheet::write(&tiles, &folder.join(format!("{name}-false.png")))?;
     }
     Ok(())
 }
 
-/// The file's name alone.
-fn short(name: &str) -> &str {
-    Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name)
+/// The files' names alone; of equal ones the later get a number.
+fn names<'a>(files: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for file in files {
+        let name = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or(file);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let free = std::iter::once(name.to_owned()).chain(numbered).find(|n| !names.contains(n));
+        names.extend(free);
+    }
+    names
 }
 
 fn tiles(spots: &[(Spot, f32)], text: impl Fn(f32) -> String) -> Vec<Tile> {
@@ -62,4 +70,15 @@ fn piece(spot: &Spot) -> Option<Picture> {
     let picture = pictures::open(&spot.path).ok()?;
     let around: Rect = crop::region(&spot.bounds, AROUND);
     Some(crop::cut(&picture, &around, SIDE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn detectors_of_one_name_have_pages_of_their_own() {
+        let files = ["a/detector.onnx", "b/detector.onnx", "yunet.onnx", "c/detector.onnx"];
+        assert_eq!(names(files.into_iter()), ["detector", "detector-2", "yunet", "detector-3"]);
+    }
 }

@@ -57,9 +57,13 @@ impl Scenes {
     }
 }
 
-/// Reads a CSV and says what was left out.
+/// Reads a CSV and says what was left out: rows, and pictures in which a face may be where no box is.
 pub fn annotated(name: &str) -> Result<Vec<AnnotatedImage>> {
-    let boxes = boxes::read_named(name)?;
+    let mut boxes = boxes::read_named(name)?;
+    for image in boxes.images.iter().filter(|image| !image.complete) {
+        log::warn!("left out {}: a row about it cannot be used", image.path.display());
+    }
+    boxes.images.retain(|image| image.complete);
     for line in boxes.skipped.iter().take(20) {
         log::warn!("skipped {line}");
     }
@@ -96,4 +100,29 @@ fn scene(image: &AnnotatedImage) -> Option<Scene> {
         bare: face.label.is_none_or(|label| label == Label::WithoutMask),
     });
     Some(Scene { faces: faces.collect(), picture })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_in_which_a_face_may_be_where_no_box_is_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("door")).unwrap();
+        for name in ["a.png", "b.png"] {
+            image::RgbImage::new(90, 60).save(folder.path().join("door").join(name)).unwrap();
+        }
+        let csv = folder.path().join("door.csv");
+        let rows = "image,xmin,ymin,xmax,ymax,label\n\
+                    a.png,0,0,30,30,with_mask\n\
+                    a.png,30,0,sixty,30,with_mask\n\
+                    b.png,0,0,30,30,with_mask\n\
+                    b.png,30,0,60,30,masked\n";
+        std::fs::write(&csv, rows).unwrap();
+        let images = annotated(csv.to_str().unwrap()).unwrap();
+        assert_eq!(images.len(), 1, "{images:?}");
+        let ignored: Vec<bool> = images[0].faces.iter().map(|face| face.ignore).collect();
+        assert_eq!(ignored, [false, true]);
+    }
 }

@@ -59,8 +59,11 @@ pub fn assign(targets: &[Target], side: usize) -> Cells {
     order.sort_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()));
     for (center, stride) in grid {
         let owner = order.iter().find(|target| answers(target, center, stride));
-        let ignored =
-            targets.iter().filter(|target| target.ignore).any(|t| inside(&t.bounds, center));
+        // One too small to have a cell within it has the one that would answer.
+        let ignored = targets
+            .iter()
+            .filter(|target| target.ignore)
+            .any(|t| inside(&t.bounds, center) || answers(t, center, stride));
         cells.positive.push(if owner.is_some() { 1.0 } else { 0.0 });
         cells.weight.push(if ignored && owner.is_none() { 0.0 } else { 1.0 });
         // A cell without a face gets a box of its own, so that the loss has no empty boxes.
@@ -137,5 +140,9 @@ mod tests {
         let cells = assign(&[ignored], 160);
         assert!(!cells.positive.contains(&1.0));
         assert!(cells.weight.contains(&0.0) && cells.weight.contains(&1.0));
+        // Between the centres of all cells.
+        let tiny = Target { ignore: true, ..target(29.0, 29.0, 4.0, 4.0) };
+        let weightless = assign(&[tiny], 160).weight.into_iter().filter(|weight| *weight == 0.0);
+        assert_eq!(weightless.count(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! A training set down on disk after each epoch, to be taken up again.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -37,7 +38,13 @@ pub struct Mark {
 /// A folder that holds the last finished epoch.
 pub struct Checkpoint {
     folder: PathBuf,
+    /// Locked while the training goes on.
+    _lock: Option<File>,
 }
+
+/// What stands behind the folder's name while one takes the place of another.
+const FRESH: &str = "unfinished";
+const OLD: &str = "replaced";
 
 /// What a checkpoint gives back.
 pub struct Saved<M> {
@@ -59,7 +66,7 @@ impl<M: Clone> Saved<M> {
     }
 }
 
-/// What lies beside a checkpoint's folder: `ck` has `ck.old`.
+/// What lies beside a checkpoint's folder: `ck` has `ck.lock`.
 pub fn beside(folder: &Path, ending: &str) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".");
@@ -72,9 +79,9 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The folder has no name of its own (`.`), is a file, or holds something else, which the checkpoint
-    /// would take the place of.
+    /// would take the place of; or what it leaves beside the folder for a moment would.
     pub fn new(folder: &Path) -> Result<Self, FitError> {
-        let it = Self { folder: folder.to_owned() };
+        let it = Self { folder: folder.to_owned(), _lock: None };
         if folder.file_name().is_none() {
             return Err(it.failed("name a folder of its own".into()));
         }
@@ -85,6 +92,49 @@ impl Checkpoint {
         if !empty && !folder.join(PROGRESS).exists() {
             return Err(it.failed("the folder holds something else; name a new one".into()));
         }
+        for ending in [FRESH, OLD] {
+            let other = beside(folder, ending);
+            let files = fs::read_dir(&other).into_iter().flatten().flatten();
+            // One that was being written may lack any of them.
+            let ours = |name: &str| name == PROGRESS || name.contains(".bpk");
+            if other.is_file() || files.into_iter().any(|f| !ours(&f.file_name().to_string_lossy()))
+            {
+                let other = other.display();
+                return Err(
+                    it.failed(format!("{other} beside it is none of its own; move it away"))
+                );
+            }
+        }
+        Ok(it)
+    }
+
+    /// The checkpoint in `folder` for a training that will write it, alone. What cannot work is told
+    /// before the training.
+    ///
+    /// # Errors
+    /// As with [`Checkpoint::new`]; or another training writes there, or the folder cannot be made or
+    /// given another name.
+    pub fn claim(folder: &Path) -> Result<Self, FitError> {
+        let mut it = Self::new(folder)?;
+        let io = |error: std::io::Error| it.failed(error.to_string());
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(io)?;
+        let lock = File::create(beside(folder, "lock")).map_err(io)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(it.failed("another training writes there; name another folder".into()));
+            }
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        if let Ok(there) = fs::metadata(folder)
+            && there.dev() != fs::metadata(parent).map_err(io)?.dev()
+        {
+            let reason = "something is mounted there; name a folder within";
+            return Err(it.failed(reason.into()));
+        }
+        it._lock = Some(lock);
         Ok(it)
     }
 
@@ -111,7 +161,7 @@ impl Checkpoint {
         best: Option<M>,
     ) -> Result<(), FitError> {
         self.recover()?;
-        let fresh = beside(&self.folder, "new");
+        let fresh = beside(&self.folder, FRESH);
         let written = self.write(&fresh, network, average, optimiser, progress, best);
         if written.is_err() {
             // Half a checkpoint is of no use, and its room may be what is lacking. What went wrong
@@ -154,7 +204,7 @@ impl Checkpoint {
     }
 
     fn replace(&self, fresh: &Path) -> Result<(), FitError> {
-        let old = beside(&self.folder, "old");
+        let old = beside(&self.folder, OLD);
         let io = |error: std::io::Error| self.failed(error.to_string());
         if old.exists() {
             fs::remove_dir_all(&old).map_err(io)?;
@@ -174,7 +224,7 @@ impl Checkpoint {
 
     /// After a power cut between the two renames the last checkpoint has the name of the old one.
     fn recover(&self) -> Result<(), FitError> {
-        let old = beside(&self.folder, "old");
+        let old = beside(&self.folder, OLD);
         if !self.folder.exists() && old.exists() {
             fs::rename(&old, &self.folder).map_err(|error| self.failed(error.to_string()))?;
         }

@@ -148,7 +148,7 @@ impl Fit {
         let mut done = first;
         let (mut best, mut best_network) = (start.best, start.best_network);
         let steps = crops.len() / self.batch.max(1);
-        if steps == 0 {
+        if steps == 0 && first < self.epochs {
             return Err(FitError::TooFew { count: crops.len(), batch: self.batch });
         }
         let mut average = Average::new(parameters::take(&average), self.average, first * steps);

@@ -11,11 +11,15 @@ pub enum OptimiserKind {
     Adamw,
     /// Adam (Kingma and Ba, 2015)
     Adam,
-    /// RMSprop as Keras has it: decay 0.9, no momentum
+    /// RMSprop nearly as Keras has it: decay 0.9, no momentum
     Rmsprop,
     /// Gradient descent with momentum 0.9
     Sgd,
 }
+
+/// Keras divides by `sqrt(v + 1e-7)`, burn by `sqrt(v) + epsilon`: so steps on small gradients are
+/// damped as much.
+const RMSPROP_EPSILON: f32 = 3.16e-4;
 
 impl OptimiserKind {
     pub fn name(self) -> &'static str {
@@ -55,7 +59,7 @@ impl OptimiserKind {
             Self::Rmsprop => RmsPropConfig::new()
                 .with_alpha(0.9)
                 .with_momentum(0.0)
-                .with_epsilon(1e-7)
+                .with_epsilon(RMSPROP_EPSILON)
                 .with_weight_decay(decay)
                 .init(),
             Self::Sgd => {

@@ -293,15 +293,15 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_one_before_whole() {
     };
     save(1).unwrap();
     // A file where the new folder must go: as with a full disk, nothing can be written.
-    std::fs::write(path.with_extension("new"), "").unwrap();
+    std::fs::write(path.with_extension("unfinished"), "").unwrap();
     let error = save(2).unwrap_err().to_string();
     assert!(error.contains("checkpoint") && error.contains("c: "), "{error}");
     let load = || checkpoint.load(config().init(&device), fit.optimiser(), &json!({})).unwrap();
     assert_eq!(load().epochs, 1);
     // A power cut between the two renames: only the old one is there, under its other name.
-    std::fs::rename(&path, path.with_extension("old")).unwrap();
+    std::fs::rename(&path, path.with_extension("replaced")).unwrap();
     assert_eq!(load().epochs, 1);
-    std::fs::remove_file(path.with_extension("new")).unwrap();
+    std::fs::remove_file(path.with_extension("unfinished")).unwrap();
     save(2).unwrap();
     assert_eq!(load().epochs, 2);
 }
@@ -320,7 +320,29 @@ fn a_checkpoint_takes_the_place_of_nothing_but_a_checkpoint() {
     assert!(error.contains("something else"), "{error}");
     let error = Checkpoint::new(&folder.path().join("thesis.txt")).err().unwrap().to_string();
     assert!(error.contains("it is a file"), "{error}");
-    assert_eq!(super::beside(Path::new("ck/w-0.35"), "old"), Path::new("ck/w-0.35.old"));
+    assert_eq!(super::beside(Path::new("ck/w-0.35"), "lock"), Path::new("ck/w-0.35.lock"));
+    // Nor of what lies beside it.
+    for ending in ["unfinished", "replaced"] {
+        let run = folder.path().join(ending);
+        let beside = super::beside(&run, ending);
+        std::fs::create_dir(&beside).unwrap();
+        std::fs::write(beside.join("network.bpk"), "").unwrap();
+        Checkpoint::new(&run).unwrap();
+        std::fs::write(beside.join("thesis.txt"), "").unwrap();
+        let error = Checkpoint::new(&run).err().unwrap().to_string();
+        assert!(error.contains("none of its own"), "{error}");
+    }
+}
+
+#[test]
+fn one_training_at_a_time_writes_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs/c");
+    let first = Checkpoint::claim(&path).unwrap();
+    let error = Checkpoint::claim(&path).err().unwrap().to_string();
+    assert!(error.contains("another training writes there"), "{error}");
+    drop(first);
+    Checkpoint::claim(&path).unwrap();
 }
 
 #[test]

@@ -4,7 +4,9 @@
 
 mod review;
 
-use std::fs;
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -28,7 +30,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     student: Option<PathBuf>,
     /// A folder of pictures; a CSV of the same name beside it, if there is one, is completed:
-    /// its boxes stay, get landmarks, and faces it lacks are added as ignored
+    /// its boxes stay, get landmarks, and faces it lacks are added as ignored. Pictures it does not
+    /// name are labelled as any other
     #[arg(long)]
     images: PathBuf,
     /// Take only landmarks from that CSV: its boxes are drawn otherwise than the teachers' or not
@@ -39,7 +42,8 @@ pub struct Args {
     #[arg(long)]
     out: PathBuf,
     /// Longer sides in pixels that teachers of free input size look at; each also mirrored
-    #[arg(long, num_args = 1.., default_values_t = [320, 640])]
+    #[arg(long, num_args = 1.., default_values_t = [320, 640],
+        value_parser = clap::value_parser!(u32).range(96..=1920))]
     size: Vec<u32>,
     /// Best score from which a face that two views agree on is believed
     #[arg(long, default_value_t = 0.6)]
@@ -94,15 +98,20 @@ pub fn run(args: &Args) -> Result<()> {
     let verdicts = args.corrections.as_deref().map(Verdicts::read).transpose()?.unwrap_or_default();
     verdicts.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
     let mut review = Review::default();
-    let known_csv = args.images.with_extension("csv");
-    let images = if known_csv.is_file() {
-        let known = boxes::read(&known_csv)?;
-        known.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
-        known.images
-    } else {
-        pictures_in(&args.images)?
-    };
+    let (images, annotated) = images(args)?;
     ensure!(!images.is_empty(), "{}: no pictures", args.images.display());
+    // What cannot be written is told before the work.
+    if let Some(folder) = &args.review {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot be made", folder.display()))?;
+    }
+    let unwritable = || format!("{}: cannot be written", args.out.display());
+    if let Some(folder) = args.out.parent() {
+        fs::create_dir_all(folder).with_context(unwritable)?;
+    }
+    ensure!(!args.out.is_dir(), "{}: a folder; --out is a CSV", args.out.display());
+    let part = beside(&args.out, ".part");
+    let mut file = File::create(&part).with_context(unwritable)?;
 
     let mut csv = boxes::header(&["score"])?;
     let (mut faces, mut ignored, mut failed) = (0, 0, 0);
@@ -116,7 +125,8 @@ pub fn run(args: &Args) -> Result<()> {
             }
         };
         let seen = look(&mut views, &picture)?;
-        let Labelled { mut rows, doubts } = labelled(image, &seen, &verdicts, args);
+        let Labelled { mut rows, doubts } =
+            labelled(image, &seen, index < annotated, &verdicts, args);
         if args.review.is_some() {
             for (bounds, score) in doubts {
                 review.add(&image.path, &picture, &bounds, score);
@@ -142,8 +152,8 @@ pub fn run(args: &Args) -> Result<()> {
             );
         }
     }
-    fs::write(&args.out, csv)
-        .with_context(|| format!("{}: cannot be written", args.out.display()))?;
+    file.write_all(csv.as_bytes()).with_context(unwritable)?;
+    fs::rename(&part, &args.out).with_context(unwritable)?;
     if let Some(file) = &args.corrections {
         // One file may speak of several folders; where none of its rows counts, a name is wrong.
         let about: usize = images.iter().map(|image| verdicts.count(&image.path)).sum();
@@ -158,6 +168,38 @@ pub fn run(args: &Args) -> Result<()> {
         images.len()
     );
     Ok(())
+}
+
+/// The path with `end` after its name.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(end);
+    path.with_file_name(name)
+}
+
+/// The pictures that the CSV beside the folder names, how many these are, and then those of the folder
+/// that it does not name.
+fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize)> {
+    let known_csv = beside(&args.images, ".csv");
+    if !known_csv.is_file() {
+        return Ok((pictures_in(&args.images)?, 0));
+    }
+    let known = boxes::read_in(&known_csv, &args.images)?;
+    known.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+    let mut images = known.images;
+    let annotated = images.len();
+    let named: HashSet<PathBuf> = images.iter().map(|image| image.path.clone()).collect();
+    let others = pictures_in(&args.images)?;
+    images.extend(others.into_iter().filter(|image| !named.contains(&image.path)));
+    if images.len() > annotated {
+        log::warn!(
+            "{} pictures of {} are not in {}",
+            images.len() - annotated,
+            args.images.display(),
+            known_csv.display()
+        );
+    }
+    Ok((images, annotated))
 }
 
 /// Every teacher, and the student, at every size it takes.
@@ -193,7 +235,7 @@ pub(super) fn pictures_in(folder: &Path) -> Result<Vec<AnnotatedImage>> {
         let path = entry?.path();
         match pictures::size(&path) {
             Ok((width, height)) => {
-                images.push(AnnotatedImage { path, width, height, faces: vec![] })
+                images.push(AnnotatedImage { path, width, height, faces: vec![], complete: true })
             }
             Err(error) => log::warn!("skipped {}: {error}", path.display()),
         }
@@ -245,8 +287,15 @@ struct Labelled {
 }
 
 /// The annotators' boxes with landmarks, and the faces they lack. What people marked or said goes
-/// before what a teacher found.
-fn labelled(image: &AnnotatedImage, seen: &[Seen], verdicts: &Verdicts, args: &Args) -> Labelled {
+/// before what a teacher found; `listed` says that people looked at the picture, also where they found
+/// no face in it.
+fn labelled(
+    image: &AnnotatedImage,
+    seen: &[Seen],
+    listed: bool,
+    verdicts: &Verdicts,
+    args: &Args,
+) -> Labelled {
     let mut used = vec![false; seen.len()];
     let (mut rows, mut doubts) = (Vec::new(), Vec::new());
     let boxes: &[Annotation] = if args.fresh { &[] } else { &image.faces };
@@ -265,7 +314,7 @@ fn labelled(image: &AnnotatedImage, seen: &[Seen], verdicts: &Verdicts, args: &A
             score,
         ));
     }
-    let annotated = !boxes.is_empty();
+    let annotated = listed && !args.fresh;
     let face = |bounds, ignore, landmarks| Annotation { bounds, label: None, ignore, landmarks };
     for (s, _) in seen.iter().zip(&used).filter(|(_, used)| !**used) {
         let Face { bounds, score, .. } = s.face;

@@ -153,7 +153,7 @@ impl Review {
         let [xmin, ymin, xmax, ymax] = <[f32; 4]>::from(*bounds).map(|v| (v * 10.0).round() / 10.0);
         let row = Row {
             number: None,
-            image: pictures::ending(path).into(),
+            image: pictures::ending(path, [].into_iter()).into(),
             xmin,
             ymin,
             xmax,

@@ -75,6 +75,39 @@ fn what_a_person_says_goes_before_teachers_and_student() {
 }
 
 #[test]
+fn a_folder_is_completed_with_the_csv_of_its_whole_name_and_with_what_that_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets");
+    let put = |to: &str, name: &str| {
+        let to = folder.path().join(to);
+        fs::create_dir_all(&to).unwrap();
+        fs::copy(assets.join(name), to.join(name)).unwrap();
+    };
+    put("door", "empty_door.jpg");
+    for name in ["bare_face.jpg", "masked_face.jpg", "empty_door.jpg"] {
+        put("door.2024", name);
+    }
+    fs::write(folder.path().join("door.csv"), "image,xmin,ymin,xmax,ymax\nempty_door.jpg,,,,\n")
+        .unwrap();
+    // People looked at one picture and found no face in it.
+    let known = "image,xmin,ymin,xmax,ymax\nbare_face.jpg,,,,\n";
+    fs::write(folder.path().join("door.2024.csv"), known).unwrap();
+    let detector = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/detector.onnx");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (images, out) = (path("door.2024"), path("out/new.csv"));
+    let words = ["--teacher", &detector.display().to_string(), "--images", &images, "--out", &out];
+    run(&Line::try_parse_from(["label"].iter().chain(&words)).unwrap().args).unwrap();
+    let told = boxes::read_in(Path::new(&out), Path::new(&images)).unwrap().images;
+    let ignored: Vec<Vec<bool>> =
+        told.iter().map(|image| image.faces.iter().map(|face| face.ignore).collect()).collect();
+    assert_eq!(ignored, [vec![true], vec![], vec![false]]);
+    // Told before the work.
+    let words = ["--teacher", "none.onnx", "--images", &images, "--out", &images];
+    let args = Line::try_parse_from(["label"].iter().chain(&words)).unwrap().args;
+    assert!(run(&args).is_err());
+}
+
+#[test]
 fn what_is_called_a_face_is_ignored_beside_annotated_ones_and_learned_elsewhere() {
     let at = |x: f32| Rect { x1: x, y1: 10.0, x2: x + 20.0, y2: 30.0 };
     let folder = tempfile::tempdir().unwrap();
@@ -95,17 +128,19 @@ fn what_is_called_a_face_is_ignored_beside_annotated_ones_and_learned_elsewhere(
         taught: true,
     });
     let known = Annotation { bounds: at(0.0), label: None, ignore: false, landmarks: None };
-    let told = |faces: Vec<Annotation>| {
+    let told = |faces: Vec<Annotation>, listed: bool| {
         let path = "/data/scenes/hall/1.png".into();
-        let image = AnnotatedImage { path, width: 500, height: 50, faces };
-        let Labelled { rows, doubts } = labelled(&image, &seen, &verdicts, &args);
+        let image = AnnotatedImage { path, width: 500, height: 50, faces, complete: true };
+        let Labelled { rows, doubts } = labelled(&image, &seen, listed, &verdicts, &args);
         let rows: Vec<(f32, bool)> =
             rows.iter().map(|(row, _)| (row.bounds.x1, row.ignore)).collect();
         assert_eq!(doubts, [(at(400.0), 0.5)]);
         rows
     };
-    assert_eq!(told(vec![known]), [(0.0, false), (102.0, true), (200.0, true)]);
-    assert_eq!(told(vec![]), [(102.0, false), (400.0, true), (200.0, false)]);
+    assert_eq!(told(vec![known], true), [(0.0, false), (102.0, true), (200.0, true)]);
+    assert_eq!(told(vec![], false), [(102.0, false), (400.0, true), (200.0, false)]);
+    // People looked and saw none.
+    assert_eq!(told(vec![], true), [(102.0, true), (200.0, true)]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use serde_json::json;
 use self::calibrate::Seen;
 use self::range::Bytes;
 use self::source::Source;
-use super::classifier::{ClassifierError, DataArgs, faces, ship};
+use super::classifier::{ClassifierError, DataArgs, faces, same_file, ship};
 use super::data::{Cut, DataError, Sides};
 use super::report::{Comparison, Nearness, Report, beside};
 use crate::picture::Label;
@@ -70,6 +70,8 @@ pub enum QuantiseError {
     NotOurs { model: String, reason: String },
     #[error("--faces {asked} is not {FEWEST} or more")]
     FewAsked { asked: usize },
+    #[error("--out {out}: that is the classifier itself; name another file")]
+    Itself { out: PathBuf },
     #[error(
         "{found} faces to calibrate on; at least {FEWEST} are needed: give more pictures with --data"
     )]
@@ -111,6 +113,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 pub fn quantise(args: &Args) -> Result<Quantised, QuantiseError> {
     if args.faces < FEWEST {
         return Err(QuantiseError::FewAsked { asked: args.faces });
+    }
+    if same_file(&args.classifier, &args.out) {
+        return Err(QuantiseError::Itself { out: args.out.clone() });
     }
     // What cannot work is told before the data is read.
     let file = ModelFile::open(&args.classifier, "", ("no classifier", &[]))?;

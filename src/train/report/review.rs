@@ -29,7 +29,7 @@ pub fn write(crops: &[Cut], answers: &[Probabilities], folder: &Path) -> Result<
     let doubts = doubts(crops, answers);
     fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     let path = folder.join("review.csv");
-    fs::write(&path, table(&doubts)?)
+    fs::write(&path, table(&doubts, crops)?)
         .with_context(|| format!("{}: cannot be written", path.display()))?;
     let tiles: Vec<Tile> = (1..).zip(&doubts).map(|(number, doubt)| tile(number, doubt)).collect();
     sheet::write_pages(&tiles, folder, "review")?;
@@ -59,7 +59,7 @@ fn tile(number: usize, doubt: &Doubt) -> Tile {
     }
 }
 
-fn table(doubts: &[Doubt]) -> Result<Vec<u8>> {
+fn table(doubts: &[Doubt], crops: &[Cut]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "number",
@@ -72,9 +72,11 @@ fn table(doubts: &[Doubt]) -> Result<Vec<u8>> {
         "suggested",
         "probability",
     ])?;
+    let pictures = crops.iter().map(|cut| cut.path.as_path());
     for (number, doubt) in (1..).zip(doubts) {
         let number: usize = number;
-        let mut fields = vec![number.to_string(), pictures::ending(&doubt.cut.path)];
+        let image = pictures::ending(&doubt.cut.path, pictures.clone());
+        let mut fields = vec![number.to_string(), image];
         match doubt.cut.bounds {
             Some(bounds) => fields.extend(<[f32; 4]>::from(bounds).map(|v| format!("{v:.1}"))),
             None => fields.resize(6, String::new()),

@@ -251,6 +251,13 @@ fn prepare(out: &Path) -> Result<()> {
         "--out {}: there is something in this folder; name an empty or a new one",
         out.display()
     );
+    let csv = csv_path(out);
+    ensure!(
+        !csv.exists(),
+        "--out {}: {} is there already; name another folder",
+        out.display(),
+        csv.display()
+    );
     Ok(())
 }
 

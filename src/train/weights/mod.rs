@@ -51,11 +51,19 @@ pub enum WeightsError {
     )]
     KerasResNet { path: PathBuf },
     #[error(
-        "{path}: of another network or width than {network}: missing {}; surplus {} (a name in both has another shape)",
+        "{path}: of another network or width than {network}: missing {}; surplus {}{}",
         some(missing),
-        some(surplus)
+        some(surplus),
+        shapes.as_ref().map_or(String::new(), |shapes| format!("; {shapes}, as --width has it"))
     )]
-    Mismatch { path: PathBuf, network: String, missing: Vec<String>, surplus: Vec<String> },
+    Mismatch {
+        path: PathBuf,
+        network: String,
+        missing: Vec<String>,
+        surplus: Vec<String>,
+        /// Of one tensor that both have.
+        shapes: Option<String>,
+    },
 }
 
 /// A convolution as numbers: its kernel as out, in, height, width, and its bias.
@@ -224,21 +232,30 @@ impl Published {
     /// `network` with this backbone, which must have been made in the same layout.
     pub fn put(&self, network: Network) -> Result<Network, WeightsError> {
         let Network { backbone, head } = network;
-        let (backbone, name, missing, surplus) = match backbone {
+        let (own, (backbone, name, missing, surplus)) = match backbone {
             Backbone::MobileNet(inner) => {
+                let own = parameters::take(&inner);
                 let (inner, missing, surplus) = parameters::put(inner, &self.tensors);
-                (Backbone::MobileNet(inner), Kind::Mobilenetv2.name(), missing, surplus)
+                (own, (Backbone::MobileNet(inner), Kind::Mobilenetv2.name(), missing, surplus))
             }
             Backbone::ResNet(inner) => {
+                let own = parameters::take(&inner);
                 let (inner, missing, surplus) = parameters::put(inner, &self.tensors);
-                (Backbone::ResNet(inner), Kind::Resnet50.name(), missing, surplus)
+                (own, (Backbone::ResNet(inner), Kind::Resnet50.name(), missing, surplus))
             }
         };
         if missing.is_empty() && surplus.is_empty() {
             return Ok(Network { backbone, head });
         }
+        let both = |name: &String| Some((name.clone(), self.tensors.get(name)?, own.get(name)?));
+        let shapes = missing.iter().find_map(both).map(|(name, there, here)| {
+            let shape = |values: &Values| {
+                values.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+            };
+            format!("{name} is {} there and {} here", shape(there), shape(here))
+        });
         let (path, network) = (self.path.clone(), name.to_owned());
-        Err(WeightsError::Mismatch { path, network, missing, surplus })
+        Err(WeightsError::Mismatch { path, network, missing, surplus, shapes })
     }
 
     /// `network` with the head of a classifier of ours, where that is of the same kind and for the

@@ -81,7 +81,7 @@ fn samples_with_copies() -> (Vec<Sample>, HashMap<PathBuf, Fingerprint>) {
 #[test]
 fn copies_of_one_picture_stay_on_one_side() {
     let (samples, prints) = samples_with_copies();
-    let split = split(&samples, &prints, 5);
+    let split = split(&samples, &prints, &[], 5);
     for at in (2..200).step_by(3) {
         assert_eq!(split.sides[at], split.sides[at - 1], "picture {at}");
     }
@@ -91,7 +91,7 @@ fn copies_of_one_picture_stay_on_one_side() {
 #[test]
 fn about_a_fifth_of_every_label_of_every_source_is_kept_to_judge_on() {
     let (samples, prints) = samples_with_copies();
-    let sides = split(&samples, &prints, 5).sides;
+    let sides = split(&samples, &prints, &[], 5).sides;
     for origin in 0..2 {
         for label in [Label::WithMask, Label::WithoutMask] {
             let of = |s: &&(&Sample, &Side)| s.0.origin == origin && s.0.label == label;
@@ -106,18 +106,18 @@ fn about_a_fifth_of_every_label_of_every_source_is_kept_to_judge_on() {
 #[test]
 fn the_split_depends_on_the_seed_and_on_nothing_else() {
     let (samples, prints) = samples_with_copies();
-    assert_eq!(split(&samples, &prints, 5), split(&samples, &prints, 5));
-    assert_ne!(split(&samples, &prints, 5), split(&samples, &prints, 6));
+    assert_eq!(split(&samples, &prints, &[], 5), split(&samples, &prints, &[], 5));
+    assert_ne!(split(&samples, &prints, &[], 5), split(&samples, &prints, &[], 6));
 }
 
 #[test]
 fn a_picture_that_leaves_or_a_folder_that_moves_changes_hardly_a_side() {
     let (samples, prints) = samples_with_copies();
-    let before = split(&samples, &prints, 5).sides;
+    let before = split(&samples, &prints, &[], 5).sides;
     for gone in [0, 77, 199] {
         let mut rest = samples.clone();
         rest.remove(gone);
-        let mut sides = split(&rest, &prints, 5).sides;
+        let mut sides = split(&rest, &prints, &[], 5).sides;
         sides.insert(gone, before[gone]);
         let changed = sides.iter().zip(&before).filter(|(now, before)| now != before).count();
         // One group at most makes the fifth full again, and one of another source with it.
@@ -127,7 +127,48 @@ fn a_picture_that_leaves_or_a_folder_that_moves_changes_hardly_a_side() {
     let samples: Vec<Sample> =
         samples.into_iter().map(|s| Sample { path: moved(&s.path), ..s }).collect();
     let prints = prints.into_iter().map(|(path, print)| (moved(&path), print)).collect();
-    assert_eq!(split(&samples, &prints, 5).sides, before);
+    assert_eq!(split(&samples, &prints, &[], 5).sides, before);
+}
+
+/// What a camera that does not move sees: one scene, with another face in each of `count` pictures.
+fn one_view(count: u64) -> (Vec<Sample>, HashMap<PathBuf, Fingerprint>, Vec<Fingerprint>) {
+    let mut samples = Vec::new();
+    for number in 0..count {
+        let label = if number % 2 == 0 { Label::WithMask } else { Label::WithoutMask };
+        let path = PathBuf::from(format!("hall/{number}.jpg"));
+        samples.push(Sample {
+            path,
+            bounds: None,
+            landmarks: None,
+            label,
+            origin: 0,
+            person: None,
+        });
+    }
+    let hall = Fingerprint::of(&scene(1, 64, 64));
+    let prints = samples.iter().map(|sample| (sample.path.clone(), hall)).collect();
+    // Each face twice, as in two frames that follow one another.
+    let face = |number: u64| Fingerprint::of(&scene(500 + number / 2, 64, 64));
+    (samples, prints, (0..count).map(face).collect())
+}
+
+#[test]
+fn what_a_camera_that_does_not_move_sees_is_split_by_its_faces() {
+    let (samples, prints, faces) = one_view(60);
+    let whole = split(&samples, &prints, &[], 5);
+    assert!(whole.groups == 1 && whole.sides.iter().all(|side| *side == Side::Train));
+    let by_faces = split(&samples, &prints, &faces, 5);
+    assert_eq!(by_faces.groups, 30);
+    let kept = by_faces.sides.iter().filter(|side| **side == Side::Validation).count();
+    assert!((8..=12).contains(&kept), "{kept} of 60");
+    for pair in by_faces.sides.chunks_exact(2) {
+        assert_eq!(pair[0], pair[1], "the same face in two frames");
+    }
+    // A few copies among many pictures stay together whatever is on them.
+    let (samples, prints) = samples_with_copies();
+    let other: Vec<Fingerprint> =
+        (0..200).map(|number| Fingerprint::of(&scene(900 + number, 64, 64))).collect();
+    assert_eq!(split(&samples, &prints, &other, 5), split(&samples, &prints, &[], 5));
 }
 
 #[test]
@@ -141,7 +182,7 @@ fn pictures_of_one_person_stay_on_one_side() {
         let label = Label::WithoutMask;
         samples.push(Sample { path, bounds: None, landmarks: None, label, origin: 0, person });
     }
-    let sides = split(&samples, &prints, 1).sides;
+    let sides = split(&samples, &prints, &[], 1).sides;
     assert!(sides.chunks(3).all(|person| person[0] == person[1] && person[1] == person[2]));
     assert!(sides.contains(&Side::Validation));
 }
@@ -159,7 +200,7 @@ fn a_person_of_many_pictures_is_no_likelier_to_be_judged_on() {
     };
     let samples: Vec<Sample> = (0..200).map(sample).collect();
     let of_many = |seed| {
-        let sides = split(&samples, &HashMap::new(), seed).sides;
+        let sides = split(&samples, &HashMap::new(), &[], seed).sides;
         sides[..100].iter().filter(|side| **side == Side::Validation).count()
     };
     // 20 of the 100 in each split, were it by picture; by whole groups a little fewer.
@@ -179,14 +220,14 @@ fn boxes_and_folders_are_read_and_what_is_left_out_is_named() {
 
     let folder: Origin = root.path().to_str().unwrap().parse().unwrap();
     let boxes: Origin = format!("{}=without_mask", csv.display()).parse().unwrap();
-    let (samples, skipped) = read(&[folder, boxes], None).unwrap();
+    let (samples, left_out) = read(&[folder, boxes], None).unwrap();
     assert_eq!(samples.len(), 7);
     assert_eq!(samples[0].label, Label::WithMask);
     assert!(samples[0].bounds.is_none());
     assert_eq!((samples[6].label, samples[6].origin), (Label::WithoutMask, 1));
     assert!(samples[6].person.as_ref().unwrap().ends_with("Some_One"));
-    assert_eq!(skipped.len(), 1);
-    assert!(skipped[0].ends_with("1 boxes narrower than 18 px"), "{skipped:?}");
+    assert_eq!((left_out.count, left_out.lines.len()), (1, 1));
+    assert!(left_out.lines[0].ends_with("1 boxes narrower than 18 px"), "{left_out:?}");
 
     let unlabelled: Origin = csv.to_str().unwrap().parse().unwrap();
     assert!(matches!(read(&[unlabelled], None), Err(DataError::NoLabel { .. })));
@@ -212,10 +253,9 @@ fn file_names_tell_people_and_not_cameras() {
     assert_eq!(people.len(), 3, "{people:?}");
     assert!(people.iter().all(|person| *person == people[0] && person.ends_with("0_0_ada")));
     // More than a fifth of the pictures could never be judged on together.
-    assert!(
-        left_out.iter().any(|line| line.contains("5 pictures are named lobby_")),
-        "{left_out:?}"
-    );
+    let notes = &left_out.notes;
+    assert!(notes.iter().any(|note| note.contains("5 pictures are named lobby_")), "{notes:?}");
+    assert_eq!(left_out.count, 0);
 }
 
 #[test]
@@ -242,16 +282,17 @@ fn rows_without_a_label_are_counted_where_others_have_one() {
     std::fs::write(&csv, rows).unwrap();
     let origin = format!("{}={}", folder.path().display(), csv.display());
     let origin: Origin = origin.parse().unwrap();
-    let (samples, skipped) = read(std::slice::from_ref(&origin), None).unwrap();
+    let (samples, left_out) = read(std::slice::from_ref(&origin), None).unwrap();
     assert_eq!(samples.len(), 1);
-    assert!(skipped[0].ends_with("1 boxes without a label"), "{skipped:?}");
+    assert!(left_out.lines[0].ends_with("1 boxes without a label"), "{left_out:?}");
 
     let seen = folder.path().join("seen.csv");
     let rows = "image,xmin,ymin,xmax,ymax,label\na.png,60,0,99,40,incorrect_mask\n";
     std::fs::write(&seen, rows).unwrap();
-    let (samples, skipped) = read(&[origin], Some(&mut Corrections::read(&seen).unwrap())).unwrap();
+    let mut seen = Corrections::read(&seen).unwrap();
+    let (samples, left_out) = read(&[origin], Some(&mut seen)).unwrap();
     assert_eq!(samples[1].label, Label::IncorrectMask);
-    assert!(skipped.is_empty(), "{skipped:?}");
+    assert_eq!(left_out.count, 0, "{left_out:?}");
 }
 
 #[test]
@@ -302,10 +343,34 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
     let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
     let crops = cut(samples, &cutting, &|| ()).unwrap();
     assert_eq!(crops.train.len() + crops.validation.len(), 9);
-    assert_eq!(crops.skipped.len(), 1);
-    assert!(crops.skipped[0].contains("with_mask/9.jpg"));
+    assert_eq!(crops.left_out.count, 1);
+    assert!(crops.left_out.lines[0].contains("with_mask/9.jpg"));
     assert!(crops.train.iter().all(|cut| cut.picture.width() == 48));
     assert!(crops.validation.iter().all(|cut| cut.picture.width() == 32));
+}
+
+#[test]
+fn what_is_in_folders_within_and_pictures_without_a_face_are_told() {
+    let root = toy_folder(3);
+    let within = root.path().join("with_mask/alice");
+    std::fs::create_dir(&within).unwrap();
+    let origin: Origin = root.path().to_str().unwrap().parse().unwrap();
+    let (samples, left_out) = read(std::slice::from_ref(&origin), None).unwrap();
+    assert_eq!((samples.len(), left_out.count), (9, 1));
+    assert!(left_out.lines[0].ends_with("with_mask/alice: a folder within a class folder"));
+
+    let detector = concat!(env!("CARGO_MANIFEST_DIR"), "/models/detector.onnx");
+    let told = |detector: Option<&str>| {
+        let detector = detector.map(PathBuf::from);
+        let cutting = Cutting { seed: 1, input: 32, sides: Sides::JudgeAll, detector };
+        let crops = cut(samples.clone(), &cutting, &|| {}).unwrap();
+        assert_eq!((crops.validation.len(), crops.left_out.count), (9, 0));
+        crops.left_out.notes
+    };
+    let notes = told(Some(detector));
+    assert!(notes.len() == 1 && notes[0].starts_with("in 9 pictures without a box"), "{notes:?}");
+    assert!(notes[0].ends_with("mask/0.png"), "{notes:?}");
+    assert_eq!(told(None), [""; 0], "without a detector the middle is what was asked for");
 }
 
 #[test]

@@ -307,8 +307,8 @@ fn what_is_written_can_be_read_by_both_trainers() {
     let read = boxes::read(&csv).unwrap();
     assert!(read.skipped.is_empty(), "{:?}", read.skipped);
     assert!(read.images.iter().all(|i| i.faces.len() == 1 && i.faces[0].landmarks.is_some()));
-    let (samples, skipped) = data::read(&[csv.to_str().unwrap().parse().unwrap()], None).unwrap();
-    assert!(skipped.is_empty() && samples.len() == 4);
+    let (samples, left_out) = data::read(&[csv.to_str().unwrap().parse().unwrap()], None).unwrap();
+    assert!(left_out.count == 0 && samples.len() == 4);
     assert!(samples.iter().all(|sample| sample.label == Label::IncorrectMask));
     let people = samples.iter().filter(|s| s.person.as_ref().unwrap().ends_with("Some_One"));
     assert_eq!(people.count(), 2);
@@ -411,4 +411,10 @@ fn an_output_folder_with_something_in_it_and_pictures_without_a_face_are_refused
     std::fs::write(root.path().join("out/old.jpg"), "").unwrap();
     let error = synthesise(&args(root.path(), &[&bare], &[])).unwrap_err().to_string();
     assert!(error.contains("--out") && error.contains("an empty or a new one"), "{error}");
+    // Somebody's boxes.
+    std::fs::remove_dir_all(root.path().join("out")).unwrap();
+    std::fs::write(root.path().join("out.csv"), "image\n").unwrap();
+    let error = synthesise(&args(root.path(), &[&bare], &[])).unwrap_err().to_string();
+    assert!(error.contains("out.csv is there already"), "{error}");
+    assert_eq!(std::fs::read_to_string(root.path().join("out.csv")).unwrap(), "image\n");
 }
