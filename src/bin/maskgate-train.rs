@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use maskgate::cli::chain;
 use maskgate::train::{
     WrongUse, classifier, clip, detector, evaluate, label, quantise, synthesise,
 };
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
         Command::Synthesise(args) => synthesise::run(&args),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };
-    eprintln!("Error: {error:#}");
+    eprintln!("Error: {}", chain(&error));
     let of_options = |error: &classifier::ClassifierError| error.is_wrong_use();
     let wrong = error.is::<WrongUse>() || error.downcast_ref().is_some_and(of_options);
     // As with wrong options that clap finds.

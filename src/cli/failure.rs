@@ -19,11 +19,22 @@ pub enum Failure {
     Closed,
 }
 
+/// The error with its causes; one that names its cause already does not say it twice.
+pub fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        match (text.is_empty(), text.ends_with(&cause)) {
+            (true, _) => cause,
+            (false, true) => text,
+            (false, false) => format!("{text}: {cause}"),
+        }
+    })
+}
+
 impl Failure {
     /// What to say at the end: the chain of causes, if there is something to say.
     pub fn words(&self) -> Option<String> {
         match self {
-            Failure::Configuration(error) | Failure::Work(error) => Some(format!("{error:#}")),
+            Failure::Configuration(error) | Failure::Work(error) => Some(chain(error)),
             Failure::Said | Failure::Closed => None,
         }
     }
@@ -84,5 +95,20 @@ impl From<PipelineError> for Failure {
             PipelineError::Report(error) => Failure::output(error),
             _ => Failure::Work(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        let named = CameraError::Read { path: "a.png".into(), source: missing() };
+        let wanted = named.to_string();
+        assert_eq!(chain(&named.into()), wanted);
+        let told = anyhow::Error::new(missing()).context("a.toml").context("the camera");
+        assert_eq!(chain(&told), format!("the camera: a.toml: {}", missing()));
     }
 }

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use env_logger::TimestampPrecision;
 
-pub use failure::Failure;
+pub use failure::{Failure, chain};
 
 use crate::config::{self, Loaded};
 

@@ -1,7 +1,8 @@
 //! Boxes from CSV: what annotators and teachers wrote, row by row checked.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs;
+use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
@@ -65,8 +66,12 @@ pub enum BoxesError {
         "{path}: no column '{column}'; the first line must name image,xmin,ymin,xmax,ymax and may name label, ignore and landmarks"
     )]
     MissingColumn { path: PathBuf, column: String },
-    #[error("{path}: not one usable row; first of {count} reasons: {first}")]
-    Empty { path: PathBuf, count: usize, first: String },
+    #[error("{path}: no rows")]
+    NoRows { path: PathBuf },
+    #[error(
+        "{path}: not one usable row; first of {count} reasons: {first}. Pictures are looked for in {folder}; FOLDER={path} names another place"
+    )]
+    Empty { path: PathBuf, count: usize, first: String, folder: PathBuf },
 }
 
 /// Reads what the command line names: `faces.csv`, whose pictures lie in `faces/` beside it, or
@@ -82,6 +87,17 @@ pub fn named(name: &str) -> (PathBuf, PathBuf) {
         Some((folder, csv)) => (folder.into(), csv.into()),
         None => (Path::new(name).with_extension(""), name.into()),
     }
+}
+
+/// The rows of a CSV, of any number of fields, without blanks around these. Lines may end as on
+/// Windows, for which the reader's numbers would be one too low.
+pub fn rows(csv: &Path) -> io::Result<csv::Reader<Cursor<Vec<u8>>>> {
+    let text = fs::read(csv)?;
+    let next = text.iter().skip(1).map(Some).chain([None]);
+    let pairs = text.iter().zip(next).filter(|pair| *pair != (&b'\r', Some(&b'\n')));
+    let text: Vec<u8> = pairs.map(|(byte, _)| *byte).collect();
+    let mut builder = csv::ReaderBuilder::new();
+    Ok(builder.flexible(true).trim(csv::Trim::All).from_reader(Cursor::new(text)))
 }
 
 /// Reads a CSV whose pictures lie in the folder of its name: `faces.csv`, `faces/`.
@@ -100,11 +116,7 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
         };
         BoxesError::Unreadable { path: csv.into(), source }
     };
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_path(csv)
-        .map_err(unreadable)?;
+    let mut reader = rows(csv).map_err(|error| unreadable(error.into()))?;
     let header = reader.headers().map_err(unreadable)?.clone();
     let column = |name: &str| header.iter().position(|field| field == name);
     let required = |name: &str| {
@@ -145,7 +157,7 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
                     Some(AnnotatedImage { path, width, height, faces: vec![], complete: true })
                 }
                 Err(error) => {
-                    skip(format!("{}: {error}", path.display()));
+                    skip(error.to_string());
                     None
                 }
             }
@@ -173,8 +185,11 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
     }
     let images: Vec<AnnotatedImage> = images.into_values().flatten().collect();
     if usable == 0 {
-        let first = skipped.first().cloned().unwrap_or_else(|| "the file has no rows".into());
-        return Err(BoxesError::Empty { path: csv.into(), count: skipped.len(), first });
+        let path = csv.into();
+        let Some(first) = skipped.first().cloned() else {
+            return Err(BoxesError::NoRows { path });
+        };
+        return Err(BoxesError::Empty { path, count: skipped.len(), first, folder: folder.into() });
     }
     Ok(Boxes { images, skipped })
 }
@@ -329,6 +344,14 @@ mod tests {
         assert_eq!(ignored, [false, true, false], "a face of which nobody knows what it wears");
         assert_eq!(faces[2].bounds.x2, 100.0, "a box is cut to the picture");
         assert!(!boxes.images[0].complete, "faces may be where the others should be");
+        // The same rows from Windows.
+        let windows = read_rows(&rows.replace('\n', "\r\n")).expect("two rows can be used");
+        assert_eq!(windows.skipped.len(), boxes.skipped.len());
+        let line =
+            |told: &str| told.split(": ").next().map(|at| at.rsplit(':').next().map(str::to_owned));
+        for (windows, told) in windows.skipped.iter().zip(&boxes.skipped) {
+            assert_eq!(line(windows), line(told), "{windows}");
+        }
         let label = "a.png,10,10,40,50,with_mask\na.png,10,10,40,50,with_hat\n";
         assert!(read_rows(label).expect("one row can be used").images[0].complete);
     }

@@ -9,8 +9,14 @@ use image::{ImageDecoder, ImageReader, ImageResult};
 
 pub use crate::camera::decode_image as open;
 
-/// Width and height of the upright picture in pixels, from the file's header.
-pub fn size(path: &Path) -> ImageResult<(u32, u32)> {
+use crate::camera::CameraError;
+
+/// Width and height of the upright picture in pixels, from the file's header where that can be read.
+pub fn size(path: &Path) -> Result<(u32, u32), CameraError> {
+    header(path).or_else(|_| open(path).map(|picture| (picture.width(), picture.height())))
+}
+
+fn header(path: &Path) -> ImageResult<(u32, u32)> {
     let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
     let (width, height) = decoder.dimensions();
     Ok(match decoder.orientation().unwrap_or(Orientation::NoTransforms) {

@@ -10,6 +10,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
+/// Lines of so many points have them marked.
+const FEW: usize = 40;
 /// Pixels of the PNG.
 const SIZE: (u32, u32) = (900, 640);
 /// Okabe and Ito's colours, told apart in all common kinds of colour blindness
@@ -73,6 +75,7 @@ impl Chart {
             .map_err(failed)?;
         chart
             .configure_mesh()
+            .x_labels(self.x_ticks())
             .x_desc(&self.x_label)
             .y_desc(&self.y_label)
             .label_style(("sans-serif", 16))
@@ -93,10 +96,14 @@ impl Chart {
                 .map_err(failed)?
                 .label(&line.name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 24, y)], style));
+            if !line.dashed && line.points.len() <= FEW {
+                let dots = line.points.iter().map(|point| Circle::new(*point, 3, colour.filled()));
+                chart.draw_series(dots).map_err(failed)?;
+            }
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
+            .position(self.free_corner())
             .background_style(WHITE.mix(0.85))
             .border_style(BLACK.mix(0.3))
             .label_font(("sans-serif", 16))
@@ -104,6 +111,54 @@ impl Chart {
             .draw()
             .map_err(failed)?;
         area.present().map_err(failed)
+    }
+}
+
+impl Chart {
+    /// Whole numbers where epochs are counted.
+    fn x_ticks(&self) -> usize {
+        let length = self.x.end - self.x.start;
+        if self.x_label == "epoch" && (1.0..20.0).contains(&length) {
+            length as usize + 1
+        } else {
+            11
+        }
+    }
+
+    /// Where the legend hides least of the lines.
+    fn free_corner(&self) -> SeriesLabelPosition {
+        let (x, y) = (widened(&self.x), widened(&self.y));
+        let share =
+            |value: f64, range: &Range<f64>| (value - range.start) / (range.end - range.start);
+        let places: Vec<(f64, f64)> = self
+            .lines
+            .iter()
+            .flat_map(|line| line.points.windows(2))
+            .flat_map(|pair| {
+                let (from, to) = (pair[0], pair[1]);
+                let at = move |step: i32| {
+                    let part = f64::from(step) / 20.0;
+                    (from.0 + part * (to.0 - from.0), from.1 + part * (to.1 - from.1))
+                };
+                (0..20).map(at)
+            })
+            .map(|(at_x, at_y)| (share(at_x, &x), share(at_y, &y)))
+            .collect();
+        let hidden = |right: bool, upper: bool| {
+            let inside = |(x, y): &&(f64, f64)| {
+                let (x, y) = (if right { 1.0 - x } else { *x }, if upper { 1.0 - y } else { *y });
+                x < 0.4 && y < 0.3
+            };
+            places.iter().filter(inside).count()
+        };
+        let corners = [
+            (SeriesLabelPosition::LowerRight, hidden(true, false)),
+            (SeriesLabelPosition::UpperRight, hidden(true, true)),
+            (SeriesLabelPosition::LowerLeft, hidden(false, false)),
+            (SeriesLabelPosition::UpperLeft, hidden(false, true)),
+        ];
+        let free = corners.into_iter().min_by_key(|(_, hidden)| *hidden);
+        free.map_or(SeriesLabelPosition::LowerRight, |(corner, _)| corner)
     }
 }
 

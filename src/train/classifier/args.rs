@@ -355,6 +355,15 @@ impl Args {
                         .into(),
             });
         }
+        let mut written = [("out", Some(&self.out)), ("report", self.report.as_ref())].into_iter();
+        let inside = |path: &PathBuf| path.starts_with(&self.checkpoint);
+        if let Some((option, Some(path))) = written.find(|(_, path)| path.is_some_and(inside)) {
+            return Err(ClassifierError::Option {
+                option,
+                value: path.display().to_string(),
+                allowed: "outside the folder of the --checkpoint, which each epoch replaces".into(),
+            });
+        }
         if self.weights.is_empty() && self.head_epochs > 0 {
             return Err(ClassifierError::FrozenAtRandom { option: "head-epochs" });
         }

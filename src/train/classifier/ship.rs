@@ -96,8 +96,12 @@ pub fn put(bytes: &[u8], path: &Path) -> Result<(), ClassifierError> {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
     let fresh = fit::beside(path, "new");
-    std::fs::write(&fresh, bytes).map_err(unwritable)?;
-    std::fs::rename(&fresh, path).map_err(unwritable)
+    let written = std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, path));
+    written.map_err(|source| {
+        // Half a file is of no use; what went wrong is told already.
+        let _ = std::fs::remove_file(&fresh);
+        unwritable(source)
+    })
 }
 
 /// The model's answers through the daemon's own classifier; the crops are its own already.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::DataError;
 use crate::picture::{Label, Rect};
+use crate::train::boxes;
 
 /// What stands in place of a label where a face is not to be used at all.
 pub const LEAVE_OUT: &str = "leave_out";
@@ -53,11 +54,7 @@ impl Corrections {
             path: path.to_owned(),
             source: std::io::Error::other(error),
         };
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_path(path)
-            .map_err(unreadable)?;
+        let mut reader = boxes::rows(path).map_err(csv::Error::from).map_err(unreadable)?;
         let header = reader.headers().map_err(unreadable)?.clone();
         let column = |name: &str| header.iter().position(|field| field == name);
         let need = |name: &'static str| {

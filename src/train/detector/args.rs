@@ -92,6 +92,14 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(WrongUse(wrong).into());
     }
     ensure!(!args.out.is_dir(), "--out {}: a folder; name a file", args.out.display());
+    for path in [Some(&args.out), args.report.as_ref()].into_iter().flatten() {
+        if path.starts_with(&args.checkpoint) {
+            let path = path.display();
+            let wrong =
+                format!("{path}: in the folder of the --checkpoint, which is replaced whole");
+            return Err(WrongUse(wrong).into());
+        }
+    }
     if let Some(folder) = args.out.parent() {
         fs::create_dir_all(folder)
             .with_context(|| format!("{}: cannot be made", folder.display()))?;
@@ -108,7 +116,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mut background = Vec::new();
     for folder in &args.background {
-        let images = label::pictures_in(folder)?;
+        let (images, _) = label::pictures_in(folder)?;
         background.push(scene::load(&folder.display().to_string(), &images));
     }
     for source in training.iter().chain(&background) {

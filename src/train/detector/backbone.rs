@@ -167,7 +167,10 @@ struct Weights<'a> {
 impl Weights<'_> {
     fn get(&self, name: &str, len: usize) -> Result<&[f32]> {
         let Some(values) = self.tensors.get(name) else {
-            bail!("{}: no tensor {name}; an UltraFace slim file is needed", self.path.display());
+            bail!(
+                "{}: no tensor {name}; --start takes a detector written here, or UltraFace slim",
+                self.path.display()
+            );
         };
         ensure!(
             values.len() == len,

@@ -19,7 +19,7 @@ const AROUND: f32 = 0.6;
 const SIDE: u32 = 128;
 
 /// Writes `precision-recall.png` and `.svg`, and for each detector `NAME-misses.png` and
-/// `NAME-false.png`.
+/// `NAME-false.png`, with a CSV each that names the pictures in the same order.
 pub fn write(findings: &[(String, Findings)], false_per_image: f32, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     let names = names(findings.iter().map(|(file, _)| file.as_str()));
@@ -38,10 +38,14 @@ pub fn write(findings: &[(String, Findings)], false_per_image: f32, folder: &Pat
     };
     chart.write(&folder.join("precision-recall"))?;
     for ((_, found), name) in findings.iter().zip(&names) {
-        let tiles = tiles(&found.misses(false_per_image), |width| format!("{width:.0} px"));
-        sheet::write(&tiles, &folder.join(format!("{name}-misses.png")))?;
-        let tiles = self::tiles(&found.false_boxes(false_per_image), |score| format!("{score:.2}"));
-        sheet::write(&tiles, &folder.join(format!("{name}-false.png")))?;
+        let misses = found.misses(false_per_image);
+        let shown = tiles(&misses, |width| format!("{width:.0} px"));
+        sheet::write(&shown, &folder.join(format!("{name}-misses.png")))?;
+        table(&misses, "width_at_320", &folder.join(format!("{name}-misses.csv")))?;
+        let wrong = found.false_boxes(false_per_image);
+        let shown = tiles(&wrong, |score| format!("{score:.2}"));
+        sheet::write(&shown, &folder.join(format!("{name}-false.png")))?;
+        table(&wrong, "score", &folder.join(format!("{name}-false.csv")))?;
     }
     Ok(())
 }
@@ -56,6 +60,21 @@ fn names<'a>(files: impl Iterator<Item = &'a str>) -> Vec<String> {
         names.extend(free);
     }
     names
+}
+
+fn table(spots: &[(Spot, f32)], value: &str, path: &Path) -> Result<()> {
+    let unwritable = || format!("{}: cannot be written", path.display());
+    let mut writer = csv::Writer::from_path(path).with_context(unwritable)?;
+    writer
+        .write_record(["image", "xmin", "ymin", "xmax", "ymax", value])
+        .with_context(unwritable)?;
+    for (spot, value) in spots {
+        let mut fields = vec![pictures::ending(&spot.path, [].into_iter())];
+        fields.extend(<[f32; 4]>::from(spot.bounds).map(|edge| format!("{edge:.1}")));
+        fields.push(format!("{value:.2}"));
+        writer.write_record(&fields).with_context(unwritable)?;
+    }
+    writer.flush().with_context(unwritable)
 }
 
 fn tiles(spots: &[(Spot, f32)], text: impl Fn(f32) -> String) -> Vec<Tile> {

@@ -88,21 +88,25 @@ impl Checkpoint {
         if folder.is_file() {
             return Err(it.failed("it is a file; name a folder".into()));
         }
-        let empty = fs::read_dir(folder).map_or(true, |mut files| files.next().is_none());
-        if !empty && !folder.join(PROGRESS).exists() {
-            return Err(it.failed("the folder holds something else; name a new one".into()));
+        let names = |folder: &Path| -> Vec<String> {
+            let files = fs::read_dir(folder).into_iter().flatten().flatten();
+            files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
+        };
+        // One that was being written may lack any of them.
+        let foreign = |names: Vec<String>| {
+            names.into_iter().find(|name| name != PROGRESS && !name.contains(".bpk"))
+        };
+        let inside = names(folder);
+        let whole = inside.is_empty() || folder.join(PROGRESS).exists();
+        let other = foreign(inside).or((!whole).then(|| "no whole checkpoint".into()));
+        if let Some(other) = other {
+            let reason = format!("the folder holds something else, {other}; name a new one");
+            return Err(it.failed(reason));
         }
-        for ending in [FRESH, OLD] {
-            let other = beside(folder, ending);
-            let files = fs::read_dir(&other).into_iter().flatten().flatten();
-            // One that was being written may lack any of them.
-            let ours = |name: &str| name == PROGRESS || name.contains(".bpk");
-            if other.is_file() || files.into_iter().any(|f| !ours(&f.file_name().to_string_lossy()))
-            {
-                let other = other.display();
-                return Err(
-                    it.failed(format!("{other} beside it is none of its own; move it away"))
-                );
+        for path in [FRESH, OLD].map(|ending| beside(folder, ending)) {
+            if path.is_file() || foreign(names(&path)).is_some() {
+                let path = path.display();
+                return Err(it.failed(format!("{path} beside it is none of its own; move it away")));
             }
         }
         Ok(it)
@@ -245,36 +249,43 @@ impl Checkpoint {
         optimiser: ModuleOptimizer,
         settings: &Value,
     ) -> Result<Saved<M>, FitError> {
-        let failed = |reason: String| self.failed(reason);
+        let damaged = |name: &str, reason: String| {
+            self.failed(format!("{name} is damaged ({reason}); start anew in another folder"))
+        };
         self.recover()?;
         let text = fs::read_to_string(self.folder.join(PROGRESS))
-            .map_err(|error| failed(format!("nothing to take up: {error}")))?;
+            .map_err(|error| self.failed(format!("nothing to take up: {error}")))?;
         let progress: Progress =
-            serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+            serde_json::from_str(&text).map_err(|error| damaged(PROGRESS, error.to_string()))?;
         // Read back from text as the saved ones were: reading may cost a number its last bit.
         let asked: Value = serde_json::from_str(&settings.to_string())
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| self.failed(error.to_string()))?;
         let other = differences(&progress.settings, &asked);
         if !other.is_empty() {
             return Err(FitError::OtherSettings { path: self.folder.clone(), other });
         }
-        let record = |error: burn::store::RecordError| failed(error.to_string());
         let load = |name: &str, onto: M| {
-            let record = ModuleRecord::load(self.folder.join(name))?;
-            onto.try_load_record(record)
+            let record = ModuleRecord::load(self.folder.join(name));
+            record
+                .and_then(|record| onto.try_load_record(record))
+                .map_err(|error| damaged(name, error.to_string()))
         };
         // Clones share their running statistics, so what is loaded onto one must be parted from the
         // others before these are loaded; `valid` does that.
         let apart = |name: &str| load(name, network.clone()).map(|network| network.valid());
         let kept = self.folder.join("best.bpk").exists();
-        let best_network = kept.then(|| apart("best.bpk")).transpose().map_err(record)?;
-        let average = apart("average.bpk").map_err(record)?;
+        let best_network = kept.then(|| apart("best.bpk")).transpose()?;
+        let average = apart("average.bpk")?;
+        let name = "optimiser.bpk";
+        let optimiser = optimiser
+            .load(self.folder.join(name))
+            .map_err(|error| damaged(name, error.to_string()))?;
         Ok(Saved {
             best: progress.best,
             best_network,
             average,
-            network: load("network.bpk", network).map_err(record)?,
-            optimiser: optimiser.load(self.folder.join("optimiser.bpk")).map_err(record)?,
+            network: load("network.bpk", network)?,
+            optimiser,
             epochs: progress.epochs,
         })
     }

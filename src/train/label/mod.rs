@@ -98,7 +98,7 @@ pub fn run(args: &Args) -> Result<()> {
     let verdicts = args.corrections.as_deref().map(Verdicts::read).transpose()?.unwrap_or_default();
     verdicts.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
     let mut review = Review::default();
-    let (images, annotated) = images(args)?;
+    let (images, annotated, unreadable) = images(args)?;
     ensure!(!images.is_empty(), "{}: no pictures", args.images.display());
     // What cannot be written is told before the work.
     if let Some(folder) = &args.review {
@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut file = File::create(&part).with_context(unwritable)?;
 
     let mut csv = boxes::header(&["score"])?;
-    let (mut faces, mut ignored, mut failed) = (0, 0, 0);
+    let (mut faces, mut ignored, mut failed) = (0, 0, unreadable);
     for (index, image) in images.iter().enumerate() {
         let picture = match pictures::open(&image.path) {
             Ok(picture) => picture,
@@ -178,18 +178,19 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 }
 
 /// The pictures that the CSV beside the folder names, how many these are, and then those of the folder
-/// that it does not name.
-fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize)> {
+/// that it does not name; and how many of these cannot be read.
+fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize, usize)> {
     let known_csv = beside(&args.images, ".csv");
     if !known_csv.is_file() {
-        return Ok((pictures_in(&args.images)?, 0));
+        let (images, unreadable) = pictures_in(&args.images)?;
+        return Ok((images, 0, unreadable));
     }
     let known = boxes::read_in(&known_csv, &args.images)?;
     known.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
     let mut images = known.images;
     let annotated = images.len();
     let named: HashSet<PathBuf> = images.iter().map(|image| image.path.clone()).collect();
-    let others = pictures_in(&args.images)?;
+    let (others, unreadable) = pictures_in(&args.images)?;
     images.extend(others.into_iter().filter(|image| !named.contains(&image.path)));
     if images.len() > annotated {
         log::warn!(
@@ -199,7 +200,7 @@ fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize)> {
             known_csv.display()
         );
     }
-    Ok((images, annotated))
+    Ok((images, annotated, unreadable))
 }
 
 /// Every teacher, and the student, at every size it takes.
@@ -226,22 +227,25 @@ fn views(args: &Args) -> Result<Vec<Look>> {
     Ok(views)
 }
 
-/// Every readable picture of a folder, without faces; the others are named.
-pub(super) fn pictures_in(folder: &Path) -> Result<Vec<AnnotatedImage>> {
+/// Every readable picture of a folder, without faces; the others are named, and how many these are.
+pub(super) fn pictures_in(folder: &Path) -> Result<(Vec<AnnotatedImage>, usize)> {
     let entries = fs::read_dir(folder)
         .with_context(|| format!("{}: the folder cannot be read", folder.display()))?;
-    let mut images = Vec::new();
+    let (mut images, mut unreadable) = (Vec::new(), 0);
     for entry in entries {
         let path = entry?.path();
         match pictures::size(&path) {
             Ok((width, height)) => {
                 images.push(AnnotatedImage { path, width, height, faces: vec![], complete: true })
             }
-            Err(error) => log::warn!("skipped {}: {error}", path.display()),
+            Err(error) => {
+                log::warn!("skipped {error}");
+                unreadable += 1;
+            }
         }
     }
     images.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(images)
+    Ok((images, unreadable))
 }
 
 /// Everything any view sees, the same face counted once.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::picture::{Picture, Rect, outline};
+use crate::train::boxes;
 use crate::train::pictures;
 use crate::train::sheet::{self, Tile};
 use crate::vision::crop;
@@ -58,11 +59,7 @@ impl Verdicts {
     /// [`Review::write`] writes.
     pub fn read(path: &Path) -> Result<Self> {
         let unreadable = || format!("{}: cannot be read", path.display());
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_path(path)
-            .with_context(unreadable)?;
+        let mut reader = boxes::rows(path).with_context(unreadable)?;
         let header = reader.headers().with_context(unreadable)?.clone();
         for column in ["image", "xmin", "ymin", "xmax", "ymax", "label"] {
             anyhow::ensure!(

@@ -6,13 +6,18 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::Report;
+use super::review::{self, Doubt};
 use crate::picture::{Label, Probabilities};
 use crate::train::data::Cut;
 use crate::train::plot::{Chart, Line};
 use crate::train::sheet::{self, Tile};
 
+/// Fewer answers of one sureness say nothing of how often such are right.
+const MANY: usize = 10;
+
 /// Writes `report.json`, `report.txt`, `roc.png` and `.svg`, `calibration.png` and `.svg`, and
-/// `mistakes.png`: the wrong answers, the surest first, with what was answered.
+/// `mistakes.png`: the wrong answers, the surest first, each with what it is, what was answered and how
+/// surely in percent. `mistakes.csv` names their pictures in the same order.
 pub fn write(
     report: &Report,
     crops: &[Cut],
@@ -30,8 +35,12 @@ pub fn write(
     if let Some(chart) = calibration_chart(report) {
         chart.write(&folder.join("calibration"))?;
     }
-    sheet::write(&mistakes(crops, answers), &folder.join("mistakes.png"))?;
-    Ok(())
+    let mistakes = mistakes(crops, answers);
+    let tiles: Vec<Tile> = mistakes.iter().take(sheet::MOST).map(tile).collect();
+    sheet::write(&tiles, &folder.join("mistakes.png"))?;
+    let path = folder.join("mistakes.csv");
+    fs::write(&path, review::table(&mistakes, crops)?)
+        .with_context(|| format!("{}: cannot be written", path.display()))
 }
 
 fn diagonal(name: &str) -> Line {
@@ -56,10 +65,11 @@ fn roc_chart(report: &Report) -> Chart {
 
 fn calibration_chart(report: &Report) -> Option<Chart> {
     let told = report.calibration.as_ref()?;
-    let points = told.bins.iter().map(|(_, sure, right)| (*sure, *right)).collect();
+    let many = told.bins.iter().filter(|(faces, ..)| *faces >= MANY);
+    let points = many.map(|(_, sure, right)| (*sure, *right)).collect();
     Some(Chart {
         title: format!("Is 0.9 right nine times in ten? Off by {:.3} on average", told.error),
-        x_label: "probability of the answer".into(),
+        x_label: format!("probability of the answer, in tenths with {MANY} answers and more"),
         y_label: "part of the answers that is right".into(),
         x: 0.0..1.0,
         y: 0.0..1.0,
@@ -70,20 +80,26 @@ fn calibration_chart(report: &Report) -> Option<Chart> {
     })
 }
 
-fn mistakes(crops: &[Cut], answers: &[Probabilities]) -> Vec<Tile> {
-    let mut wrong: Vec<(&Cut, Label, f32)> = crops
-        .iter()
-        .zip(answers)
-        .map(|(cut, answer)| (cut, answer.best().0, answer.best().1))
-        .filter(|(cut, answer, _)| cut.label != *answer)
-        .collect();
-    wrong.sort_by(|a, b| b.2.total_cmp(&a.2));
-    let tile = |(cut, answer, sure): &(&Cut, Label, f32)| Tile {
-        picture: cut.picture.clone(),
-        label: Some(*answer),
-        text: format!("{} {:.0}%", short(*answer), sure * 100.0),
-    };
-    wrong.iter().take(sheet::MOST).map(tile).collect()
+fn mistakes<'a>(crops: &'a [Cut], answers: &[Probabilities]) -> Vec<Doubt<'a>> {
+    let answered = crops.iter().zip(answers).map(|(cut, answer)| {
+        let (suggested, probability) = answer.best();
+        Doubt { cut, suggested, probability }
+    });
+    let mut wrong: Vec<Doubt<'a>> =
+        answered.filter(|mistake| mistake.cut.label != mistake.suggested).collect();
+    wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    wrong
+}
+
+fn tile(mistake: &Doubt) -> Tile {
+    let (truth, answer) = (short(mistake.cut.label), short(mistake.suggested));
+    // As much as the plate holds.
+    let percent = (mistake.probability * 100.0).min(99.0);
+    Tile {
+        picture: mistake.cut.picture.clone(),
+        label: Some(mistake.suggested),
+        text: format!("{truth}>{answer} {percent:.0}"),
+    }
 }
 
 pub(super) fn short(label: Label) -> &'static str {

@@ -14,11 +14,11 @@ use crate::train::pictures;
 use crate::train::sheet::{self, Tile};
 
 /// A face whose label the classifier would not have given.
-struct Doubt<'a> {
-    cut: &'a Cut,
-    suggested: Label,
-    /// Of the label it has, 0 to 1.
-    probability: f32,
+pub(super) struct Doubt<'a> {
+    pub cut: &'a Cut,
+    pub suggested: Label,
+    /// 0 to 1: of the label it has where that is doubted, of the answer where that is a mistake.
+    pub probability: f32,
 }
 
 /// Writes `review.csv`, the least believed label first, and its faces in the same order on
@@ -55,11 +55,15 @@ fn tile(number: usize, doubt: &Doubt) -> Tile {
     Tile {
         picture: doubt.cut.picture.clone(),
         label: Some(doubt.cut.label),
-        text: format!("{number} {}?", short(doubt.suggested)),
+        text: match doubt.suggested {
+            Label::IncorrectMask => format!("{number} incorr.?"),
+            other => format!("{number} {}?", short(other)),
+        },
     }
 }
 
-fn table(doubts: &[Doubt], crops: &[Cut]) -> Result<Vec<u8>> {
+/// With one row each, in their order; `crops` are what their pictures must be told from.
+pub(super) fn table(doubts: &[Doubt], crops: &[Cut]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "number",

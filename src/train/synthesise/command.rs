@@ -1,7 +1,6 @@
 //! `maskgate-train synthesise`.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -109,6 +108,8 @@ pub struct Summary {
     pub without_face: usize,
     /// Pictures in which no face could be drawn on.
     pub unusable: usize,
+    /// Further versions of the others in which none could.
+    pub undrawn: usize,
 }
 
 /// Runs the command.
@@ -124,8 +125,8 @@ pub fn run(args: &Args) -> Result<()> {
         summary.left
     );
     println!(
-        "skipped: {} unreadable, {} without a face, {} without a face to draw on",
-        summary.unreadable, summary.without_face, summary.unusable
+        "skipped: {} unreadable, {} without a face, {} without a face to draw on, {} of several versions",
+        summary.unreadable, summary.without_face, summary.unusable, summary.undrawn
     );
     Ok(())
 }
@@ -157,6 +158,10 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
     };
     prepare(&args.out)?;
     if let Some(folder) = &args.steps {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot be made", folder.display()))?;
+    }
+    if let Some(folder) = args.sheet.as_ref().and_then(|path| path.parent()) {
         fs::create_dir_all(folder)
             .with_context(|| format!("{}: cannot be made", folder.display()))?;
     }
@@ -202,6 +207,11 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
                 summary.unusable += 1;
             }
             Made::Pictures(pictures) => {
+                let undrawn = args.variants as usize - pictures.len();
+                if undrawn > 0 {
+                    log::warn!("{path}: nothing could be drawn in {undrawn} versions");
+                    summary.undrawn += undrawn;
+                }
                 for picture in pictures {
                     summary.pictures += 1;
                     csv.push_str(&picture.rows);
@@ -427,12 +437,11 @@ impl Work<'_> {
 }
 
 fn tile(picture: &Picture, bounds: &Rect, label: Label, [kind, wear]: &[&str; 2]) -> Tile {
-    let mut text = String::new();
-    let _ = write!(text, "{kind:.6} {wear}");
+    let text = format!("{kind:.6} {}", wear.replace("under-", "u-"));
     Tile {
         picture: crop::cut(picture, &crop::region(bounds, 2.0 * crop::MARGIN), 128),
         label: Some(label),
-        text: text.chars().take(13).collect(),
+        text,
     }
 }
 
@@ -441,5 +450,9 @@ fn save(picture: &Picture, path: &Path, quality: u8) -> Result<()> {
     JpegEncoder::new_with_quality(&mut bytes, quality)
         .encode(picture.pixels(), picture.width(), picture.height(), ExtendedColorType::Rgb8)
         .with_context(|| format!("{}: cannot be encoded", path.display()))?;
-    fs::write(path, bytes).with_context(|| format!("{}: cannot be written", path.display()))
+    fs::write(path, bytes).with_context(|| {
+        // Half a picture is of no use; what went wrong is told already.
+        let _ = fs::remove_file(path);
+        format!("{}: cannot be written", path.display())
+    })
 }

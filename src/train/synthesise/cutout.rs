@@ -196,11 +196,7 @@ impl Cutout {
 pub fn cutouts(name: &str) -> Result<(Vec<Cutout>, Vec<String>)> {
     let (folder, csv) = boxes::named(name);
     let unreadable = || format!("{}: cannot be read", csv.display());
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_path(&csv)
-        .with_context(unreadable)?;
+    let mut reader = boxes::rows(&csv).with_context(unreadable)?;
     let header = reader.headers().with_context(unreadable)?.clone();
     let column = |name: &str| {
         let at = header.iter().position(|field| field == name);

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{Folded, WeightsError};
 use crate::picture::Label;
 use crate::train::parameters::{Parameters, Values};
+use crate::train::quantise::QuantiseError;
 use crate::train::quantise::source::{Source, Weighted, Work};
 use crate::vision::Classifier;
 use crate::vision::model::ModelFile;
@@ -31,7 +32,7 @@ pub fn read(path: &Path) -> Result<Own, WeightsError> {
     let file = ModelFile::open(path, "", ("no classifier", &[]))?;
     let labels = Classifier::from_file(&file)?.labels().to_vec();
     let source = Source::read(file.proto(), &path.display().to_string())
-        .map_err(|error| WeightsError::NotOurs(error.to_string()))?;
+        .map_err(|error| WeightsError::NotOurs(told(&error, path)))?;
     let mut convolutions = Vec::new();
     let mut dense = Vec::new();
     for step in &source.steps {
@@ -52,6 +53,16 @@ pub fn read(path: &Path) -> Result<Own, WeightsError> {
         tensors.insert(format!("{name}.bias"), layer.bias);
     }
     Ok(Own { convolutions, head: OwnHead { labels, tensors } })
+}
+
+fn told(error: &QuantiseError, path: &Path) -> String {
+    match error {
+        QuantiseError::UnknownOperator { operator, .. } if operator == "QuantizeLinear" => {
+            let path = path.display();
+            format!("{path}: a full-integer file, which cannot learn; give the float file it is of")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// A layer's numbers, its weights times their scales.
