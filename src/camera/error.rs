@@ -14,6 +14,12 @@ pub enum CameraError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
 
+    #[error(
+        "{path} is neither a file nor a folder; what a program or a named pipe writes is read with \
+         source = \"pipe:COMMAND\", such as pipe:cat {path}"
+    )]
+    NotAFile { path: PathBuf },
+
     #[error("{name} is empty")]
     Empty { name: String },
 
@@ -132,6 +138,7 @@ impl CameraError {
             | CameraError::Read { .. }
             | CameraError::Empty { .. }
             | CameraError::NotAPicture { .. }
+            | CameraError::NotAFile { .. }
             | CameraError::Damaged { .. }
             | CameraError::TooLarge { .. }
             | CameraError::NoPictures { .. }

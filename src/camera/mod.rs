@@ -123,8 +123,13 @@ pub fn probe(camera: &config::Camera) -> Result<String, CameraError> {
 /// say, save that motion JPEG is known from a picture by its name (.mjpg, .mjpeg).
 pub fn open_file(path: &Path) -> Result<Box<dyn Source>, CameraError> {
     let read = |source| CameraError::Read { path: path.to_path_buf(), source };
-    if std::fs::metadata(path).map_err(read)?.is_dir() {
+    let found = std::fs::metadata(path).map_err(read)?;
+    if found.is_dir() {
         return Ok(Box::new(folder::Folder::open(path)?));
+    }
+    // Opening a named pipe may wait for ever.
+    if !found.is_file() {
+        return Err(CameraError::NotAFile { path: path.to_path_buf() });
     }
     Ok(match still::sniff(path)? {
         still::Kind::Gif => Box::new(gif::Gif::open(path)?),
@@ -215,6 +220,11 @@ mod tests {
         assert!(describe("b.jpg", b"some text").unwrap_err().contains("is not a picture"));
         assert!(describe("c.mp4", b"").unwrap_err().ends_with("c.mp4 is empty"));
         assert!(open_file(&folder.path().join("none")).is_err());
+        // Without a writer, opening it would wait for ever.
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let said = open_file(&pipe).err().unwrap().to_string();
+        assert!(said.contains("neither a file nor a folder") && said.contains("pipe:"), "{said}");
         assert!(open_file(folder.path()).unwrap().describe().contains("folder"));
     }
 }

@@ -42,6 +42,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             false => ControlFlow::Continue(()),
         }
     })?;
+    if totals.left_behind {
+        // It may hold standard output, for which the summary would wait for ever.
+        return Err(Failure::Said);
+    }
     let mut output = Output::new(true);
     output.line(format_args!("summary: {totals}"))?;
     output.finish()

@@ -1,7 +1,7 @@
 use std::io;
 
 use crate::camera::CameraError;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, without_passwords};
 use crate::gpio::GpioError;
 use crate::pipeline::PipelineError;
 use crate::vision::VisionError;
@@ -34,7 +34,9 @@ impl Failure {
     /// What to say at the end: the chain of causes, if there is something to say.
     pub fn words(&self) -> Option<String> {
         match self {
-            Failure::Configuration(error) | Failure::Work(error) => Some(chain(error)),
+            Failure::Configuration(error) | Failure::Work(error) => {
+                Some(without_passwords(&chain(error)))
+            }
             Failure::Said | Failure::Closed => None,
         }
     }

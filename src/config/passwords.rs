@@ -1,16 +1,34 @@
-/// Text for logs and messages: `rtsp://door:secret@host/` becomes `rtsp://***@host/`.
+/// Text for logs and messages: `rtsp://door:secret@host/live?pwd=secret` becomes
+/// `rtsp://***@host/live?pwd=***`.
 pub fn without_passwords(text: &str) -> String {
     let mut parts = text.split("://");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         out += "://";
-        let end = part.find(|c: char| c.is_whitespace() || "/'\"".contains(c));
-        let (host, rest) = part.split_at(end.unwrap_or(part.len()));
-        match host.rsplit_once('@') {
-            Some((_, host)) => out.extend(["***@", host]),
-            None => out += host,
-        }
+        let end = part.find(|c: char| c.is_whitespace() || "'\"".contains(c));
+        let (address, rest) = part.split_at(end.unwrap_or(part.len()));
+        // A password may hold a slash.
+        let address = match address.rsplit_once('@') {
+            Some((_, host)) => {
+                out += "***@";
+                host
+            }
+            None => address,
+        };
+        out += &without_values(address);
         out += rest;
+    }
+    out
+}
+
+/// What stands behind `=` in a path or a query, of which nobody knows what is secret.
+fn without_values(address: &str) -> String {
+    let mut pieces = address.split('=');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(|c: char| "&/?;#".contains(c)).unwrap_or(piece.len());
+        out += "=***";
+        out += &piece[end..];
     }
     out
 }
@@ -22,9 +40,17 @@ mod tests {
     #[test]
     fn passwords_in_addresses_are_not_told() {
         assert_eq!(
-            without_passwords("rtsp://door:s3:cr@et@10.0.0.9:554/1 and http://plain/a@b"),
-            "rtsp://***@10.0.0.9:554/1 and http://plain/a@b"
+            without_passwords("rtsp://door:s3:cr@et@10.0.0.9:554/1 and http://plain/a"),
+            "rtsp://***@10.0.0.9:554/1 and http://plain/a"
         );
-        assert_eq!(without_passwords("no address"), "no address");
+        assert_eq!(
+            without_passwords("'rtsp://a:p/w@host/1': refused"),
+            "'rtsp://***@host/1': refused"
+        );
+        assert_eq!(
+            without_passwords("rtsp://host/user=admin&password=s3cret&channel=1/live?pwd=x#y"),
+            "rtsp://host/user=***&password=***&channel=***/live?pwd=***#y"
+        );
+        assert_eq!(without_passwords("no address, a=b"), "no address, a=b");
     }
 }

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::camera::{CameraError, Source};
+use crate::config::without_passwords;
 
 use super::hearts::{BEAT, Heart};
 use super::slot::Slot;
@@ -116,7 +117,7 @@ impl Capture {
 
     /// Says why there is no source, once for each reason.
     fn complain(&mut self, error: &CameraError) {
-        let topic = error.topic();
+        let (topic, error) = (error.topic(), without_passwords(&error.to_string()));
         self.tally.say(format!("no camera: {error}"));
         if topic != self.said {
             log::error!("{error}; it is tried again until it works, and the lines are safe");

@@ -77,6 +77,8 @@ pub struct Totals {
     pub losses: u64,
     /// Frames that came damaged.
     pub broken: u64,
+    /// Whether a stage hung at the end and was left behind, maybe in what it writes to.
+    pub left_behind: bool,
 }
 
 impl fmt::Display for Totals {
@@ -145,7 +147,7 @@ impl Daemon {
         tell: impl FnMut(&Event) -> io::Result<()> + Send + 'static,
         mut watch: impl FnMut(&Health) -> ControlFlow<()>,
     ) -> Result<Totals, PipelineError> {
-        let shutdown = &Shutdown::default();
+        let shutdown = &process.child();
         let faults = Faults::new(shutdown.clone());
         let (slot, tally) = (Slot::default(), Tally::default());
         let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
@@ -228,7 +230,7 @@ impl Daemon {
         shutdown.trigger();
         // Its wish is no more asked for.
         let _ = watch(&health(true));
-        stages.wait(GRACE);
+        let left_behind = stages.wait(GRACE);
         match faults.reason() {
             Some(error) => Err(error),
             None => Ok(Totals {
@@ -240,6 +242,7 @@ impl Daemon {
                 breakdowns: faults.total(),
                 losses: camera_tally.losses(),
                 broken: camera_tally.broken(),
+                left_behind,
             }),
         }
     }
@@ -280,12 +283,14 @@ impl<'a> Stages<'a> {
     }
 
     /// Waits for all to end; one that hangs in a device is left behind, and the process ends
-    /// without it.
-    fn wait(self, time: Duration) {
+    /// without it. True where one is.
+    fn wait(self, time: Duration) -> bool {
         drop(self.alive);
-        if self.all_ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
+        let left_behind = self.all_ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+        if left_behind {
             log::warn!("a stage did not end within {} ms and is left behind", time.as_millis());
         }
+        left_behind
     }
 }
 

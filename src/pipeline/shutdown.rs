@@ -14,20 +14,41 @@ pub struct Shutdown {
     /// Nothing is ever sent: dropping the sender wakes all who wait.
     sender: Arc<Mutex<Option<Sender<()>>>>,
     closed: Receiver<()>,
+    children: Arc<Mutex<Vec<Shutdown>>>,
 }
 
 impl Default for Shutdown {
     fn default() -> Self {
         let (sender, closed) = crossbeam_channel::bounded(0);
-        Self { flag: Arc::default(), sender: Arc::new(Mutex::new(Some(sender))), closed }
+        Self {
+            flag: Arc::default(),
+            sender: Arc::new(Mutex::new(Some(sender))),
+            closed,
+            children: Arc::default(),
+        }
     }
 }
 
 impl Shutdown {
     /// Ends everything; a second call does nothing more.
     pub fn trigger(&self) {
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
         self.flag.store(true, Ordering::SeqCst);
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        children.drain(..).for_each(|child| child.trigger());
+    }
+
+    /// A token that ends with this one, or before it alone.
+    pub fn child(&self) -> Self {
+        let child = Self::default();
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.retain(|child| !child.is_triggered());
+        children.push(child.clone());
+        drop(children);
+        if self.is_triggered() {
+            child.trigger();
+        }
+        child
     }
 
     pub fn is_triggered(&self) -> bool {
@@ -56,8 +77,9 @@ impl Shutdown {
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in &mut signals {
                 let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-                log::info!("{name}: ending");
+                // First: a log that nobody reads any more may stand still.
                 token.trigger();
+                log::info!("{name}: ending");
             }
         })?;
         Ok(())
@@ -75,6 +97,17 @@ mod tests {
         let thread = std::thread::spawn(move || waiting.wait(Duration::from_secs(3600)));
         token.trigger();
         assert!(thread.join().unwrap());
+    }
+
+    #[test]
+    fn a_child_ends_with_its_parent_and_alone() {
+        let parent = Shutdown::default();
+        let [alone, with] = [parent.child(), parent.child()];
+        alone.trigger();
+        assert!(!parent.is_triggered() && !with.is_triggered());
+        parent.trigger();
+        assert!(with.is_triggered() && with.wait(Duration::from_secs(3600)));
+        assert!(parent.child().is_triggered());
     }
 
     #[test]

@@ -337,3 +337,33 @@ fn a_crowd_with_boxes_that_are_no_boxes_breaks_nothing() {
     }
     assert_eq!(tracker.counts().people, 57);
 }
+
+#[test]
+fn whoever_is_there_after_a_gap_in_the_frames_is_somebody_new() {
+    // The camera stands still for four seconds, without a frame.
+    let story = |gap: f32| {
+        let mut tracker = Tracker::new(default_settings());
+        let mut changes = vec![];
+        for frame in 0..80_u32 {
+            let (masked, at) = match frame {
+                0..40 => (MASKED, frame as f32 / 12.0),
+                _ => (BARE, frame as f32 / 12.0 + gap),
+            };
+            let looks = [tremble(look(200.0, 150.0, 60.0, masked), frame)];
+            let update = tracker.update(Duration::from_secs_f32(at), &looks);
+            changes.extend(update.changes.into_iter().map(|change| (frame, change)));
+        }
+        (tracker.counts(), changes)
+    };
+    let (counts, changes) = story(4.0);
+    assert_eq!((counts.people, counts.with_mask, counts.without_mask), (2, 1, 1), "{changes:?}");
+    let left = |(frame, change): &(u32, Change)| match change {
+        Change::Left { track: TrackId(1), verdict: Some(verdict) } => {
+            (*frame, verdict.label) == (40, Label::WithMask)
+        }
+        _ => false,
+    };
+    assert!(changes.iter().any(left), "{changes:?}");
+    // A frame or two that is lost parts nobody.
+    assert_eq!(story(0.3).0.people, 1);
+}

@@ -22,6 +22,10 @@ const ALONE: f32 = 2.0 * REACH_MOST * REACH_MOST;
 /// A face that covers so much of one already followed is a second box of the same face.
 const SAME_FACE: f32 = 0.6;
 
+/// Where no frame came for so long, or for longer than anybody may be hidden, whoever is there next may be
+/// somebody else: people leave before new faces are taken for theirs.
+const GAP: Duration = Duration::from_millis(1500);
+
 /// Follows faces from frame to frame.
 ///
 /// Every frame the looks are shared out among the tracks so that the sum of squared distances
@@ -116,8 +120,11 @@ impl Tracker {
     /// Takes in the looks of one frame, of the moment `at`. Time that goes back (a clip that
     /// starts again) counts as standing still for that step.
     pub fn update(&mut self, at: Duration, looks: &[Look]) -> Update {
-        self.now += at.saturating_sub(self.last_at.unwrap_or(at));
+        let step = at.saturating_sub(self.last_at.unwrap_or(at));
+        self.now += step;
         self.last_at = Some(at);
+        let after_gap = step > self.settings.occlusion.max(GAP);
+        let mut changes = if after_gap { self.part() } else { vec![] };
         for track in &mut self.tracks {
             track.look = None;
         }
@@ -127,7 +134,7 @@ impl Tracker {
         }
         self.start(&free, looks);
         self.confirm();
-        let mut changes = self.part();
+        changes.extend(self.part());
         changes.extend(self.judge());
         Update { people: self.people(), changes }
     }

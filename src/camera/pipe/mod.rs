@@ -169,8 +169,10 @@ fn read(output: ChildStdout, camera: &config::Camera, to: &Mailbox) -> Over {
 
 /// For logs: the program, without its arguments, which may hold passwords.
 fn name_of(command: &str) -> String {
-    // VARIABLE=VALUE may stand before it.
-    let program = command.split_whitespace().find(|word| !word.contains('='));
+    // VARIABLE=VALUE may stand before it, whose end only a shell finds where it is quoted.
+    let mut words = command.split_whitespace();
+    let plain = |word: &&str| !word.contains(['\'', '"', '\\', '`', '$']);
+    let program = words.find(|word| !(word.contains('=') && plain(word))).filter(plain);
     format!("the pipe command ({})", program.unwrap_or("sh"))
 }
 

@@ -167,4 +167,6 @@ fn a_stop_ends_the_wait() {
 #[test]
 fn the_name_of_a_command_holds_none_of_its_arguments() {
     assert_eq!(name_of("LANG=C ffmpeg -i rtsp://me:secret@door/1"), "the pipe command (ffmpeg)");
+    assert_eq!(name_of("PW='my secret' ffmpeg -i door"), "the pipe command (sh)");
+    assert_eq!(name_of("PW=my\\ secret ffmpeg -i door"), "the pipe command (sh)");
 }
