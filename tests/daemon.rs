@@ -72,16 +72,18 @@ fn what_is_no_camera_at_all_is_told_by_its_path() {
     let plain = write(folder.path(), "plain", "a file");
     for device in [text(&plain), "/dev/null"] {
         let result: support::Result = daemon(&format!("v4l2:{device}")).output().unwrap().into();
-        result.refused(1, &[device]);
+        result.refused(2, &[device]);
     }
-    for source in ["v4l2:/dev/video99", "v4l2:/dev/null", "pipe:echo no picture >&2; exit 9"] {
+    let sources =
+        [("v4l2:/dev/video99", 1), ("v4l2:/dev/null", 2), ("pipe:echo no picture >&2; exit 9", 1)];
+    for (source, code) in sources {
         let result: support::Result = maskgate(&["check", "--probe"])
             .env("MASKGATE__CAMERA__SOURCE", source)
             .env("MASKGATE__GPIO__BACKEND", "simulated")
             .output()
             .unwrap()
             .into();
-        assert_eq!(result.code, Some(1));
+        assert_eq!(result.code, Some(code), "{source}");
         let (_, what) = source.split_once(':').unwrap();
         let what = what.split(' ').next().unwrap();
         assert!(result.stderr.contains(what), "{}", result.stderr);
@@ -104,7 +106,7 @@ fn a_crop_beyond_the_picture_ends_the_daemon_with_what_to_change() {
     let mut command = daemon(&format!("file:{}", text(&path)));
     let result: support::Result =
         command.env("MASKGATE__CAMERA__CROP", "100x100+100+100").output().unwrap().into();
-    result.refused(1, &["crop = \"100x100+100+100\" does not lie within the picture of 160x120"]);
+    result.refused(2, &["crop = \"100x100+100+100\" does not lie within the picture of 160x120"]);
 }
 
 /// A command that writes `frames` pictures without faces and then does `then`.

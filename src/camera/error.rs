@@ -117,6 +117,19 @@ pub enum CameraError {
 }
 
 impl CameraError {
+    /// Whether what `[camera]` says can be no source at all, whatever happens outside.
+    pub fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            CameraError::UnknownSource { .. }
+                | CameraError::NotAFile { .. }
+                | CameraError::NoPictures { .. }
+                | CameraError::NotADevice { .. }
+                | CameraError::NotAVideoDevice { .. }
+                | CameraError::CropOutside { .. }
+        )
+    }
+
     /// What it is about: of errors with the same topic in a row the first tells all. A camera that
     /// was unplugged is also one that is not there; counts do not make another topic.
     pub fn topic(&self) -> String {

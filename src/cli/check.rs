@@ -18,8 +18,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let loaded = arguments.common.load()?;
     let config = &loaded.config;
-    let models = models(config)?;
-    gpio::check(&config.gpio)?;
+    let (models, mut problems) = models(config);
+    problems.extend(gpio::check(&config.gpio).err().map(|error| error.to_string()));
+    if !problems.is_empty() {
+        return Err(Failure::Configuration(anyhow!(problems.join("\nmaskgate: "))));
+    }
     let mut output = Output::new(true);
     output.line(loaded.describe())?;
     models.iter().try_for_each(|model| output.line(model))?;
@@ -42,8 +45,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Loads each model by itself, so that one that is wrong does not hide the other. A line for
-/// each.
-fn models(config: &Config) -> Result<Vec<String>, Failure> {
+/// each, or what is wrong with it.
+fn models(config: &Config) -> (Vec<String>, Vec<String>) {
     let detector = Detector::load(&config.detector).map(|model| model.origin().clone());
     let classifier = Classifier::load(&config.classifier).map(|model| model.origin().clone());
     let (mut lines, mut problems) = (Vec::new(), Vec::new());
@@ -53,11 +56,7 @@ fn models(config: &Config) -> Result<Vec<String>, Failure> {
             Err(error) => problems.push(format!("[{section}] {error}")),
         }
     }
-    if problems.is_empty() {
-        Ok(lines)
-    } else {
-        Err(Failure::Configuration(anyhow!(problems.join("\nmaskgate: "))))
-    }
+    (lines, problems)
 }
 
 /// What the lines are configured to be: `lines: auto`, then one a key.
@@ -79,7 +78,7 @@ fn lines(config: &Config) -> Vec<String> {
 
 /// Opens what the daemon would open, and tells all that fails.
 fn probe(config: &Config, output: &mut Output) -> Result<(), Failure> {
-    let mut problems = Vec::new();
+    let (mut problems, mut configured) = (Vec::new(), false);
     match gpio::probe(&config.gpio) {
         Ok(lines) => {
             for line in lines {
@@ -93,11 +92,15 @@ fn probe(config: &Config, output: &mut Output) -> Result<(), Failure> {
     }
     match camera::probe(&config.camera) {
         Ok(found) => output.line(format_args!("opened {found}"))?,
-        Err(error) => problems.push(error.to_string()),
+        Err(error) => {
+            configured = error.is_configuration();
+            problems.push(error.to_string());
+        }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Work(anyhow!(problems.join("\nmaskgate: "))))
+    let told = anyhow!(problems.join("\nmaskgate: "));
+    match (problems.is_empty(), configured) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Failure::Configuration(told)),
+        (false, false) => Err(Failure::Work(told)),
     }
 }

@@ -91,6 +91,10 @@ impl From<GpioError> for Failure {
 impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
         match error {
+            // What the configuration names.
+            PipelineError::Camera(error) if error.is_configuration() => {
+                Failure::Configuration(error.into())
+            }
             PipelineError::Camera(error) => error.into(),
             PipelineError::Vision(error) => Failure::model(error),
             PipelineError::Gpio(error) => error.into(),

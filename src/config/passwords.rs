@@ -1,6 +1,10 @@
 /// Text for logs and messages: `rtsp://door:secret@host/live?pwd=secret` becomes
-/// `rtsp://***@host/live?pwd=***`.
+/// `rtsp://***@host/live?pwd=***`, and `curl -u door:secret` becomes `curl -u ***`.
 pub fn without_passwords(text: &str) -> String {
+    without_users(&in_addresses(text))
+}
+
+fn in_addresses(text: &str) -> String {
     let mut parts = text.split("://");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -19,6 +23,23 @@ pub fn without_passwords(text: &str) -> String {
         out += rest;
     }
     out
+}
+
+/// NAME:PASSWORD as an option, as curl takes it.
+fn without_users(text: &str) -> String {
+    let mut option = false;
+    let words = text.split(' ').map(|word| {
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        let user = ["-u", "--user"].contains(&name);
+        let told = match (option, user && value.contains(':')) {
+            (true, _) if word.contains(':') => "***".to_owned(),
+            (_, true) => format!("{name}=***"),
+            _ => word.to_owned(),
+        };
+        option = user && value.is_empty();
+        told
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// What stands behind `=` in a path or a query, of which nobody knows what is secret.
@@ -52,5 +73,10 @@ mod tests {
             "rtsp://host/user=***&password=***&channel=***/live?pwd=***#y"
         );
         assert_eq!(without_passwords("no address, a=b"), "no address, a=b");
+        assert_eq!(
+            without_passwords("pipe:curl -s -u admin:secret --user=a:b http://host/video"),
+            "pipe:curl -s -u *** --user=*** http://host/video"
+        );
+        assert_eq!(without_passwords("sudo -u pi cat a:b"), "sudo -u pi cat a:b");
     }
 }
