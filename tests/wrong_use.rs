@@ -190,4 +190,6 @@ fn a_box_without_a_line_is_refused_with_what_to_do() {
     for command in ["run", "check", "safe"] {
         run(&[command]).refused(2, &["names no output line", "red = \"17\"", "\"simulated\""]);
     }
+    check("[detector]\nmodel = \"/none.onnx\"\n[classifier]\nmodel = \"/no.onnx\"\n")
+        .refused(2, &["[detector] /none.onnx", "[classifier] /no.onnx", "names no output line"]);
 }
