@@ -221,11 +221,7 @@ impl Daemon {
             ending,
         };
         while !shutdown.is_triggered() && watch(&health(false)).is_continue() {
-            crossbeam_channel::select! {
-                recv(shutdown.closed()) -> _ => {}
-                recv(process.closed()) -> _ => break,
-                default(WATCH) => {}
-            }
+            shutdown.wait(WATCH);
         }
         shutdown.trigger();
         // Its wish is no more asked for.

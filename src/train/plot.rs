@@ -112,9 +112,7 @@ impl Chart {
             .map_err(failed)?;
         area.present().map_err(failed)
     }
-}
 
-impl Chart {
     /// Whole numbers where epochs are counted.
     fn x_ticks(&self) -> usize {
         let length = self.x.end - self.x.start;

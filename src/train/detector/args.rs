@@ -84,22 +84,28 @@ fn within(low: f64, high: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
     }
 }
 
+/// Refuses what would fail only after the data was read, or later.
+fn check(args: &Args) -> Result<(), WrongUse> {
+    let named = args.boxes.len();
+    if let Some(number) = args.validate.iter().find(|number| !(1..=named).contains(*number)) {
+        let wrong = format!("--validate {number}: --boxes names {named}, counted from 1");
+        return Err(WrongUse(wrong));
+    }
+    if args.out.is_dir() {
+        return Err(WrongUse(format!("--out {}: a folder; name a file", args.out.display())));
+    }
+    let mut written = [Some(&args.out), args.report.as_ref()].into_iter().flatten();
+    if let Some(path) = written.find(|path| path.starts_with(&args.checkpoint)) {
+        let path = path.display();
+        let wrong = format!("{path}: in the folder of the --checkpoint, which is replaced whole");
+        return Err(WrongUse(wrong));
+    }
+    Ok(())
+}
+
 /// Runs the training.
 pub fn run(args: &Args) -> Result<()> {
-    if let Some(number) = args.validate.iter().find(|n| !(1..=args.boxes.len()).contains(*n)) {
-        let named = args.boxes.len();
-        let wrong = format!("--validate {number}: --boxes names {named}, counted from 1");
-        return Err(WrongUse(wrong).into());
-    }
-    ensure!(!args.out.is_dir(), "--out {}: a folder; name a file", args.out.display());
-    for path in [Some(&args.out), args.report.as_ref()].into_iter().flatten() {
-        if path.starts_with(&args.checkpoint) {
-            let path = path.display();
-            let wrong =
-                format!("{path}: in the folder of the --checkpoint, which is replaced whole");
-            return Err(WrongUse(wrong).into());
-        }
-    }
+    check(args)?;
     if let Some(folder) = args.out.parent() {
         fs::create_dir_all(folder)
             .with_context(|| format!("{}: cannot be made", folder.display()))?;
@@ -285,4 +291,33 @@ pub fn evaluate(paths: &[PathBuf], judging: &Judging<'_>) -> Result<Vec<(String,
 fn kept_for_validation(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     (hash_of(name.bytes()) >> 32).is_multiple_of(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_before_anything_is_read() {
+        let refused = |more: &[&str]| {
+            let words = ["detector", "--boxes", "none.csv", "--checkpoint", "runs/ck"];
+            let args = Line::try_parse_from(words.iter().chain(more)).unwrap().args;
+            let error = run(&args).unwrap_err();
+            assert!(error.is::<WrongUse>(), "{error:#}");
+            error.to_string()
+        };
+        let second = refused(&["--out", "a.onnx", "--validate", "2"]);
+        assert_eq!(second, "--validate 2: --boxes names 1, counted from 1");
+        assert!(refused(&["--out", env!("CARGO_MANIFEST_DIR")]).contains("a folder"));
+        assert!(refused(&["--out", "runs/ck/a.onnx"]).contains("is replaced whole"));
+        assert!(refused(&["--out", "a.onnx", "--report", "runs/ck/r"]).contains("replaced whole"));
+    }
 }

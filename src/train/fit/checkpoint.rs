@@ -1,6 +1,6 @@
 //! A training set down on disk after each epoch, to be taken up again.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -66,12 +66,12 @@ impl<M: Clone> Saved<M> {
     }
 }
 
-/// What lies beside a checkpoint's folder: `ck` has `ck.lock`.
-pub fn beside(folder: &Path, ending: &str) -> PathBuf {
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
+/// What lies beside a file or folder under its whole name: `w-0.35` has `w-0.35.lock`.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(ending);
-    folder.with_file_name(name)
+    path.with_file_name(name)
 }
 
 impl Checkpoint {
@@ -124,7 +124,9 @@ impl Checkpoint {
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(io)?;
-        let lock = File::create(beside(folder, "lock")).map_err(io)?;
+        // What may be in a file of that name stays.
+        let lock = OpenOptions::new().create(true).append(true).open(beside(folder, "lock"));
+        let lock = lock.map_err(io)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

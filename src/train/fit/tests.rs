@@ -338,7 +338,11 @@ fn a_checkpoint_takes_the_place_of_nothing_but_a_checkpoint() {
 fn one_training_at_a_time_writes_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs/c");
+    let lock = super::beside(&path, "lock");
+    std::fs::create_dir(folder.path().join("runs")).unwrap();
+    std::fs::write(&lock, "somebody's").unwrap();
     let first = Checkpoint::claim(&path).unwrap();
+    assert_eq!(std::fs::read_to_string(&lock).unwrap(), "somebody's");
     let error = Checkpoint::claim(&path).err().unwrap().to_string();
     assert!(error.contains("another training writes there"), "{error}");
     drop(first);

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 use self::review::{Review, Verdict, Verdicts};
 use super::boxes::{self, AnnotatedImage, Annotation};
+use super::fit::beside;
 use super::pictures;
 use crate::config;
 use crate::picture::{Face, Picture, Point, Rect};
@@ -110,7 +111,7 @@ pub fn run(args: &Args) -> Result<()> {
         fs::create_dir_all(folder).with_context(unwritable)?;
     }
     ensure!(!args.out.is_dir(), "{}: a folder; --out is a CSV", args.out.display());
-    let part = beside(&args.out, ".part");
+    let part = beside(&args.out, "part");
     let mut file = File::create(&part).with_context(unwritable)?;
 
     let mut csv = boxes::header(&["score"])?;
@@ -170,17 +171,10 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The path with `end` after its name.
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(end);
-    path.with_file_name(name)
-}
-
 /// The pictures that the CSV beside the folder names, how many these are, and then those of the folder
 /// that it does not name; and how many of these cannot be read.
 fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize, usize)> {
-    let known_csv = beside(&args.images, ".csv");
+    let known_csv = beside(&args.images, "csv");
     if !known_csv.is_file() {
         let (images, unreadable) = pictures_in(&args.images)?;
         return Ok((images, 0, unreadable));

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::picture::{Label, Picture, Rect};
 use crate::train::boxes::{self, Annotation};
+use crate::train::fit;
 use crate::train::pictures;
 use crate::train::progress::Meter;
 use crate::train::random::Random;
@@ -245,9 +246,7 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
 }
 
 fn csv_path(out: &Path) -> PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_os_string();
-    name.push(".csv");
-    out.with_file_name(name)
+    fit::beside(out, "csv")
 }
 
 /// Makes the folder; one with something in it is refused, for old pictures would mix with new

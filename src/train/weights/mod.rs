@@ -232,16 +232,16 @@ impl Published {
     /// `network` with this backbone, which must have been made in the same layout.
     pub fn put(&self, network: Network) -> Result<Network, WeightsError> {
         let Network { backbone, head } = network;
-        let (own, (backbone, name, missing, surplus)) = match backbone {
+        let (own, backbone, name, missing, surplus) = match backbone {
             Backbone::MobileNet(inner) => {
                 let own = parameters::take(&inner);
                 let (inner, missing, surplus) = parameters::put(inner, &self.tensors);
-                (own, (Backbone::MobileNet(inner), Kind::Mobilenetv2.name(), missing, surplus))
+                (own, Backbone::MobileNet(inner), Kind::Mobilenetv2.name(), missing, surplus)
             }
             Backbone::ResNet(inner) => {
                 let own = parameters::take(&inner);
                 let (inner, missing, surplus) = parameters::put(inner, &self.tensors);
-                (own, (Backbone::ResNet(inner), Kind::Resnet50.name(), missing, surplus))
+                (own, Backbone::ResNet(inner), Kind::Resnet50.name(), missing, surplus)
             }
         };
         if missing.is_empty() && surplus.is_empty() {
