@@ -25,21 +25,61 @@ fn in_addresses(text: &str) -> String {
     out
 }
 
-/// NAME:PASSWORD as an option, as curl takes it.
+/// Options of commands: NAME:PASSWORD as curl takes it, and what is called a password, as wget and
+/// GStreamer have it.
 fn without_users(text: &str) -> String {
-    let mut option = false;
-    let words = text.split(' ').map(|word| {
-        let (name, value) = word.split_once('=').unwrap_or((word, ""));
-        let user = ["-u", "--user"].contains(&name);
-        let told = match (option, user && value.contains(':')) {
-            (true, _) if word.contains(':') => "***".to_owned(),
-            (_, true) => format!("{name}=***"),
-            _ => word.to_owned(),
+    let mut out = Vec::new();
+    let mut option = None;
+    let mut quote = None;
+    for word in text.split(' ') {
+        if let Some(mark) = quote {
+            quote = Some(mark).filter(|mark: &&str| !word.contains(mark));
+            continue;
+        }
+        let (name, value, secret) = match option.take() {
+            Some(secret) => ("", word, Some(secret)),
+            None => named(word),
         };
-        option = user && value.is_empty();
-        told
-    });
-    words.collect::<Vec<_>>().join(" ")
+        let hidden = match secret {
+            Some(Secret::User) => value.contains(':'),
+            Some(Secret::Password) => !value.is_empty(),
+            None => false,
+        };
+        if hidden {
+            out.push(format!("{name}***"));
+            quote = ["\\\"", "\\'", "\"", "'"].into_iter().find(|mark| value.starts_with(mark));
+            quote = quote.filter(|mark| !value[mark.len()..].contains(mark));
+        } else {
+            out.push(word.to_owned());
+            option = secret.filter(|_| value.is_empty());
+        }
+    }
+    out.join(" ")
+}
+
+#[derive(Clone, Copy)]
+enum Secret {
+    /// Secret where it holds a colon.
+    User,
+    Password,
+}
+
+/// A word as the option with what joins it to its value, and the value, which may be the next word.
+fn named(word: &str) -> (&str, &str, Option<Secret>) {
+    let (name, value) = word.split_at(word.find('=').map_or(word.len(), |at| at + 1));
+    let secret = match name.trim_end_matches('=') {
+        "-u" | "-U" | "--user" | "--proxy-user" => Secret::User,
+        name if ["password", "passwd", "-pw"].iter().any(|end| name.ends_with(end))
+            && (name.starts_with('-') || !value.is_empty()) =>
+        {
+            Secret::Password
+        }
+        _ if word.starts_with("-u") || word.starts_with("-U") => {
+            return (&word[..2], &word[2..], Some(Secret::User));
+        }
+        _ => return (word, "", None),
+    };
+    (name, value, Some(secret))
 }
 
 /// What stands behind `=` in a path or a query, of which nobody knows what is secret.
@@ -77,6 +117,19 @@ mod tests {
             without_passwords("pipe:curl -s -u admin:secret --user=a:b http://host/video"),
             "pipe:curl -s -u *** --user=*** http://host/video"
         );
-        assert_eq!(without_passwords("sudo -u pi cat a:b"), "sudo -u pi cat a:b");
+        assert_eq!(
+            without_passwords("curl -uadmin:secret -u 'admin:my own' --user \"a:b\" http://host"),
+            "curl -u*** -u *** --user *** http://host"
+        );
+        assert_eq!(
+            without_passwords(
+                "wget --password=secret --http-password s3 | gst user-id=a user-pw='s x' ! b"
+            ),
+            "wget --password=*** --http-password *** | gst user-id=a user-pw=*** ! b"
+        );
+        let told = ["sudo -u pi cat a:b", "the password is wrong", "ffmpeg -use_wallclock 1 a:b"];
+        for text in told {
+            assert_eq!(without_passwords(text), text);
+        }
     }
 }
