@@ -40,15 +40,16 @@ fn without_users(text: &str) -> String {
             Some(secret) => ("", word, Some(secret)),
             None => named(word),
         };
+        let mark = ["\\\"", "\\'", "\"", "'"].into_iter().find(|mark| value.starts_with(mark));
         let hidden = match secret {
-            Some(Secret::User) => value.contains(':'),
+            // The colon may come after a space.
+            Some(Secret::User) => value.contains(':') || mark.is_some(),
             Some(Secret::Password) => !value.is_empty(),
             None => false,
         };
         if hidden {
             out.push(format!("{name}***"));
-            quote = ["\\\"", "\\'", "\"", "'"].into_iter().find(|mark| value.starts_with(mark));
-            quote = quote.filter(|mark| !value[mark.len()..].contains(mark));
+            quote = mark.filter(|mark| !value[mark.len()..].contains(mark));
         } else {
             out.push(word.to_owned());
             option = secret.filter(|_| value.is_empty());
@@ -118,7 +119,9 @@ mod tests {
             "pipe:curl -s -u *** --user=*** http://host/video"
         );
         assert_eq!(
-            without_passwords("curl -uadmin:secret -u 'admin:my own' --user \"a:b\" http://host"),
+            without_passwords(
+                "curl -uadmin:secret -u 'my admin:my own' --user \"a:b\" http://host"
+            ),
             "curl -u*** -u *** --user *** http://host"
         );
         assert_eq!(
