@@ -4,7 +4,7 @@ OpenCV for frames and faces, a Keras MobileNetV2 (1.0, 224 px, dense 128) for ma
 in turn; medians of three rounds.
 
     pip install tensorflow-cpu opencv-python-headless
-    benches/peer.py MASKGATE CLIP YUNET
+    benches/python_peer.py MASKGATE CLIP YUNET
 
 MASKGATE is the program, CLIP a motion JPEG (models/demo.mjpg), YUNET a YuNet file (ONNX): OpenCV's own face
 detector, newer and smaller than the network those scripts load. The weights of the Keras network are
@@ -14,7 +14,6 @@ that is installed beside this Python.
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
