@@ -40,7 +40,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    env_logger::init_from_env(env_logger::Env::default().default_filter_or("info,tract=warn"));
+    let quiet = "info,tract=warn,cubecl=warn,naga=warn,wgpu=warn";
+    env_logger::init_from_env(env_logger::Env::default().default_filter_or(quiet));
     let done = match Cli::parse().command {
         Command::Detector(args) => detector::run(&args),
         Command::Label(args) => label::run(&args),

@@ -8,6 +8,7 @@ pub mod clip;
 pub mod dashboard;
 pub mod data;
 pub mod detector;
+pub mod device;
 pub mod digest;
 pub mod evaluate;
 pub mod fit;

@@ -11,6 +11,7 @@ use crate::picture::Label;
 use crate::train::augment::Geometry;
 use crate::train::boxes;
 use crate::train::data::{Crops, Drawing, Origin, Teacher, Views};
+use crate::train::device::Choice;
 use crate::train::digest::Digest;
 use crate::train::fit::{Fit, Keep, Loss, OptimiserKind, Schedule, balanced, beside};
 use crate::train::layers::Layout;
@@ -146,6 +147,9 @@ pub struct Args {
     /// Draw loss, validation and time left on the terminal while it trains.
     #[arg(long)]
     pub dashboard: bool,
+    /// What it calculates on; seed and settings give the same result only on the same kind.
+    #[arg(long, value_enum, default_value_t = Choice::Cpu)]
+    pub device: Choice,
     /// Take up the training in the checkpoint folder.
     #[arg(long)]
     pub resume: bool,

@@ -21,6 +21,7 @@ use super::onnx::OnnxError;
 use super::report::Report;
 use super::weights::WeightsError;
 use crate::picture::Probabilities;
+use crate::train::WrongUse;
 use crate::vision::model::ModelFile;
 use crate::vision::{Classifier, VisionError};
 
@@ -38,6 +39,8 @@ pub enum ClassifierError {
     Fit(#[from] FitError),
     #[error(transparent)]
     Onnx(#[from] OnnxError),
+    #[error(transparent)]
+    Device(#[from] WrongUse),
     #[error(transparent)]
     Vision(#[from] VisionError),
     #[error("--{option} {value} is not {allowed}")]
@@ -61,7 +64,7 @@ pub enum ClassifierError {
 impl ClassifierError {
     /// Whether only other options mend it.
     pub fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::Option { .. } | Self::FrozenAtRandom { .. })
+        matches!(self, Self::Option { .. } | Self::FrozenAtRandom { .. } | Self::Device(_))
     }
 }
 

@@ -112,6 +112,10 @@ fn numbers_that_cannot_work_are_refused_before_anything_is_read() {
         args.schedule = Schedule::Cosine;
     });
     assert!(phases.starts_with("--warm-up 2 is not less than 2"), "{phases}");
+    #[cfg(not(feature = "gpu"))]
+    assert!(
+        refused(|args| args.device = crate::train::device::Choice::Gpu).contains("--features gpu")
+    );
     for out in ["nowhere/model.json", env!("CARGO_MANIFEST_DIR")] {
         let mut args = line(nowhere, nowhere, &[]);
         args.out = out.into();

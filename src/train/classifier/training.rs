@@ -66,12 +66,12 @@ fn hands(options: &Args) -> Result<Vec<Cutout>, ClassifierError> {
 /// Trains, checks the written model against the trained one, writes it and its figures.
 pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     options.check()?;
+    let device = options.device.open()?.autodiff();
     if let Some(path) = &options.report {
         std::fs::create_dir_all(path)
             .map_err(|source| ClassifierError::Unwritable { path: path.clone(), source })?;
     }
     let checkpoint = Checkpoint::claim(&options.checkpoint)?;
-    let device = Device::flex().autodiff();
     let published = Published::mean(&options.weights, options.network)?;
     let layout = published.as_ref().map_or(Layout::Keras, |file| file.layout);
     let build = |classes: usize| -> Result<(NetworkConfig, Network), ClassifierError> {

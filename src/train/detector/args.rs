@@ -9,6 +9,7 @@ use super::fit::{self, Fit, Start, Told};
 use super::judge::{self, Judgement};
 use super::network::Channels;
 use super::{pages, scene};
+use crate::train::device::Choice;
 use crate::train::digest::Digest;
 use crate::train::history::History;
 use crate::train::random::hash_of;
@@ -63,6 +64,9 @@ pub struct Args {
     width: f64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// What it calculates on; seed and settings give the same result only on the same kind
+    #[arg(long, value_enum, default_value_t = Choice::Cpu)]
+    device: Choice,
     /// Judge and set down the training every so many steps
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     check: u64,
@@ -106,6 +110,7 @@ fn check(args: &Args) -> Result<(), WrongUse> {
 /// Runs the training.
 pub fn run(args: &Args) -> Result<()> {
     check(args)?;
+    let device = args.device.open()?;
     if let Some(folder) = args.out.parent() {
         fs::create_dir_all(folder)
             .with_context(|| format!("{}: cannot be made", folder.display()))?;
@@ -168,6 +173,7 @@ pub fn run(args: &Args) -> Result<()> {
         landmark_weight: args.landmark_weight as f32,
         normalise: args.normalise,
         channels,
+        device,
     };
     fit::run(
         &fit,
@@ -316,6 +322,8 @@ mod tests {
         };
         let second = refused(&["--out", "a.onnx", "--validate", "2"]);
         assert_eq!(second, "--validate 2: --boxes names 1, counted from 1");
+        #[cfg(not(feature = "gpu"))]
+        assert!(refused(&["--out", "a.onnx", "--device", "gpu"]).contains("--features gpu"));
         assert!(refused(&["--out", env!("CARGO_MANIFEST_DIR")]).contains("a folder"));
         assert!(refused(&["--out", "runs/ck/a.onnx"]).contains("is replaced whole"));
         assert!(refused(&["--out", "a.onnx", "--report", "runs/ck/r"]).contains("replaced whole"));

@@ -45,6 +45,7 @@ pub struct Fit {
     /// Batch normalisation while the network learns.
     pub normalise: bool,
     pub channels: Channels,
+    pub device: Device,
 }
 
 /// How far a training is when it is judged.
@@ -77,7 +78,7 @@ pub fn run(
 ) -> Result<()> {
     let store = Checkpoint::claim(checkpoint)?;
     let kept = backbone::yaw_gain(start.files)?;
-    let device = Device::flex().autodiff();
+    let device = fit.device.clone().autodiff();
     device.seed(fit.seed);
     let mut network = Network::new(&fit.channels, &device);
     if !start.files.is_empty() {

@@ -330,4 +330,30 @@ mod tests {
         assert_eq!(learned(alone), 18);
         assert_eq!(learned(both), parameters::take(&network).len(), "every tensor learns");
     }
+
+    /// Wants what the classifier's test of this kind wants.
+    #[cfg(feature = "gpu")]
+    #[test]
+    fn a_graphics_card_finds_what_the_processor_does_in_a_detector_too() {
+        use burn::tensor::TensorData;
+
+        use crate::train::device::Choice;
+        use crate::train::network::tests::{Gradients, flat, input, near};
+
+        let channels = Channels::of(0.25);
+        let device = Device::flex();
+        device.seed(6);
+        let values = parameters::take(&Network::new(&channels, &device));
+        let [processor, card] = [Choice::Cpu, Choice::Gpu].map(|choice| {
+            let device = choice.open().unwrap().autodiff();
+            let network = parameters::put(Network::new(&channels, &device), &values).0;
+            let picture = TensorData::new(input(64), [1, 3, 64, 64]);
+            let outputs = network.forward(Tensor::from_data(picture, &device));
+            let all = Tensor::cat(outputs.map(|o| o.flatten::<1>(0, 3)).to_vec(), 0);
+            let answers = all.clone().inner().into_data().try_into_vec::<f32>().unwrap();
+            let gradients = Gradients::of(&network, &all.powf_scalar(2.0).sum().backward());
+            [("answers", answers), ("gradients", flat(gradients))]
+        });
+        near(&processor, &card);
+    }
 }

@@ -194,15 +194,56 @@ fn just_what_is_frozen_has_no_gradient_and_keeps_its_statistics() {
     }
 }
 
+/// Wants a graphics card, or what emulates one (Debian: mesa-vulkan-drivers).
+#[cfg(feature = "gpu")]
+#[test]
+fn a_graphics_card_gives_the_answers_and_gradients_of_the_processor() {
+    use crate::train::device::Choice;
+
+    let mut config = narrow(Kind::Mobilenetv2, Layout::Keras, HeadKind::Published);
+    config.dropout = 0.0;
+    let values = parameters::take(&lively(config, &Device::flex()));
+    let [processor, card] = [Choice::Cpu, Choice::Gpu].map(|choice| {
+        let device = choice.open().unwrap().autodiff();
+        let network = parameters::put(config.init(&device), &values).0;
+        let data = TensorData::new(input(64), [4, 3, 32, 32]);
+        let logits = network.forward(Tensor::from_data(data, &device));
+        let answers = logits.clone().inner().into_data().try_into_vec::<f32>().unwrap();
+        let gradients = Gradients::of(&network, &logits.powf_scalar(2.0).sum().backward());
+        let mut statistics = parameters::take(&network);
+        statistics.retain(|name, _| parameters::is_statistic(name));
+        [("answers", answers), ("gradients", flat(gradients)), ("statistics", flat(statistics))]
+    });
+    near(&processor, &card);
+}
+
+/// All values of all tensors, in the order of their names.
+#[cfg(feature = "gpu")]
+pub fn flat(all: Parameters) -> Vec<f32> {
+    all.into_values().flat_map(|tensor| tensor.values).collect()
+}
+
+/// Holds what a card found, with its name, against what the processor did.
+#[cfg(feature = "gpu")]
+pub fn near(processor: &[(&str, Vec<f32>)], card: &[(&str, Vec<f32>)]) {
+    for ((name, wanted), (_, found)) in processor.iter().zip(card) {
+        assert_eq!(wanted.len(), found.len(), "{name}");
+        let off = wanted.iter().zip(found).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+        let part = (off / wanted.iter().map(|a| a * a).sum::<f32>()).sqrt();
+        println!("{name}: off by {part:.6}");
+        assert!(part < 0.01, "{name}: off by {part}");
+    }
+}
+
 /// The gradients of a loss by parameter, where there are any.
-struct Gradients<'a> {
+pub struct Gradients<'a> {
     path: Vec<String>,
     found: Parameters,
     gradients: &'a burn::tensor::Gradients,
 }
 
 impl<'a> Gradients<'a> {
-    fn of<M: Module>(module: &M, gradients: &'a burn::tensor::Gradients) -> Parameters {
+    pub fn of<M: Module>(module: &M, gradients: &'a burn::tensor::Gradients) -> Parameters {
         let mut visitor = Self { path: vec![], found: Parameters::new(), gradients };
         module.visit(&mut visitor);
         visitor.found
