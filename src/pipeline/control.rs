@@ -63,10 +63,10 @@ impl Tally {
 
 impl Control {
     /// Returns at the end of the source or of the pipeline, with the lines safe. Called again
-    /// after a panic, it makes them safe and begins with nobody there.
+    /// after a panic, it makes them safe and begins with nobody there; counts and numbers go on.
     pub fn run(&mut self) {
         self.lamps.safe(self.clock.now());
-        let mut judge = Judge::new(&self.judged_by());
+        let mut judge = Judge::after(&self.judged_by(), self.tally.people());
         let mut play = Play::default();
         let mut rest = self.rest();
         self.lamps.forget_inputs();
@@ -177,6 +177,7 @@ mod tests {
     use super::*;
     use crate::gpio::{Board, Record, Role, Simulated, Switches};
     use crate::picture::{Face, Look, Probabilities, Rect};
+    use crate::tracking::TrackId;
 
     /// A control stage, what goes into it, what comes out, and the record of its lines.
     fn control() -> (Control, Sender<Seen>, Receiver<Event>, Record) {
@@ -332,6 +333,24 @@ mod tests {
         }
         assert_eq!(control.tally.frames(), 20);
         assert_eq!(control.tally.people().people, 1);
+    }
+
+    #[test]
+    fn who_came_before_a_breakdown_stays_counted_and_keeps_the_number() {
+        let (mut control, seen, events, _) = control();
+        a_second_of_a_bare_face(&seen);
+        seen.send(Seen::End).unwrap();
+        control.run();
+        // As the guard of its thread does after a panic.
+        a_second_of_a_bare_face(&seen);
+        drop(seen);
+        control.run();
+        let people = control.tally.people();
+        assert_eq!((people.people, people.without_mask), (2, 2));
+        drop(control);
+        let verdicts = events.iter().filter(|event| event.kind.name() == "verdict");
+        let numbers: Vec<_> = verdicts.map(|event| event.track).collect();
+        assert_eq!(numbers, [Some(TrackId(1)), Some(TrackId(2))]);
     }
 
     #[test]

@@ -30,8 +30,13 @@ pub struct Judged {
 
 impl Judge {
     pub fn new(config: &Config) -> Self {
+        Self::after(config, Counts::default())
+    }
+
+    /// One that takes the place of another, which had counted `before`.
+    pub fn after(config: &Config, before: Counts) -> Self {
         Self {
-            tracker: Tracker::new(settings::tracking(&config.tracking)),
+            tracker: Tracker::after(settings::tracking(&config.tracking), before),
             policy: Policy::new(settings::alarm(&config.alarm)),
             outputs: Outputs::default(),
             now: Duration::ZERO,

@@ -54,6 +54,13 @@ impl Belief {
         self.judge(settings);
     }
 
+    /// Whether what a later track saw would change the verdict by itself: then it is more likely
+    /// somebody else.
+    pub fn contradicts(&self, later: &Belief, settings: &Settings) -> bool {
+        self.label
+            .is_some_and(|label| later.confidence(label != Label::WithMask) >= settings.confidence)
+    }
+
     pub fn verdict(&self) -> Option<Verdict> {
         let label = self.label?;
         Some(Verdict { label, confidence: self.confidence(label == Label::WithMask).max(0.5) })

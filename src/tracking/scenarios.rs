@@ -184,6 +184,48 @@ fn who_turns_round_behind_a_pillar_is_not_counted_twice() {
 }
 
 #[test]
+fn in_a_row_nobody_takes_the_place_of_who_is_hidden() {
+    for fps in [5, 12, 25] {
+        // Three places side by side. Who stands in the first is hidden when somebody comes to the
+        // third; the one between is seen all the time.
+        let story = Story::watch(fps, 4.0, |t| {
+            let first = (t < 2.0).then(|| look(194.0, 200.0, 60.0, MASKED));
+            let third = (t >= 2.0).then(|| look(406.0, 200.0, 60.0, MASKED));
+            [Some(look(300.0, 200.0, 60.0, BARE)), first, third].into_iter().flatten().collect()
+        });
+        let between = story.who(1.5, 0);
+        assert!(between.is_some());
+        for (t, update) in story.updates.iter().filter(|(t, _)| *t >= 1.5) {
+            assert_eq!(update.track_of(0), between, "{fps} fps, at {t}");
+        }
+        assert_eq!(story.verdicts().len(), 3, "{fps} fps: {:?}", story.verdicts());
+        assert_eq!(
+            story.counts,
+            Counts { people: 3, with_mask: 2, without_mask: 1, incorrect_mask: 0 }
+        );
+    }
+}
+
+#[test]
+fn a_bare_face_near_to_where_a_masked_one_left_is_somebody_else() {
+    for fps in [10, 12, 25] {
+        let story = Story::watch(fps, 4.0, |t| match t {
+            t if t < 2.0 => vec![look(200.0, 200.0, 60.0, MASKED)],
+            t if t < 2.4 => vec![],
+            _ => vec![look(382.0, 200.0, 60.0, BARE)],
+        });
+        assert_eq!(
+            story.counts,
+            Counts { people: 2, with_mask: 1, without_mask: 1, incorrect_mask: 0 },
+            "{fps} fps"
+        );
+        let (at, _, label) = story.verdicts()[1];
+        assert_eq!(label, Label::WithoutMask);
+        assert!(at <= 2.8, "{fps} fps: as soon as anybody who comes, not at {at}");
+    }
+}
+
+#[test]
 fn who_leaves_is_told_once_and_the_next_one_is_somebody_else() {
     let story = Story::watch(12, 8.0, |t| match t {
         t if t < 2.0 => vec![look(200.0, 200.0, 50.0, MASKED)],

@@ -17,6 +17,10 @@ const REACH_MOST: f32 = 2.5;
 const FOUND_AGAIN: f32 = 3.0;
 /// From one look to the next a face grows or shrinks by less than this.
 const SIZE_MOST: f32 = 2.0;
+/// Within half a face of where somebody is expected it is they, whoever else is near: only then may
+/// looks be shared out anew. Else one who is hidden while another comes would shift a whole row of
+/// people by one, and their verdicts with them.
+const NEAR: f32 = 0.5 * 0.5;
 /// What leaving a track without a look costs: more than the furthest pair allowed.
 const ALONE: f32 = 2.0 * REACH_MOST * REACH_MOST;
 /// A face that covers so much of one already followed is a second box of the same face.
@@ -117,6 +121,12 @@ impl Tracker {
         }
     }
 
+    /// Those who came before a tracker that broke down are counted, and nobody gets their numbers.
+    pub fn after(settings: Settings, before: Counts) -> Self {
+        let last_id = u32::try_from(before.people).unwrap_or(u32::MAX);
+        Self { gone: before, last_id, ..Self::new(settings) }
+    }
+
     /// Takes in the looks of one frame, of the moment `at`. Time that goes back (a clip that
     /// starts again) counts as standing still for that step.
     pub fn update(&mut self, at: Duration, looks: &[Look]) -> Update {
@@ -170,18 +180,29 @@ impl Tracker {
             area.is_finite() && area > 0.0
         };
         let mut free: Vec<usize> = (0..looks.len()).filter(is_box).collect();
-        let strong = |index: &usize| looks[*index].face.score >= self.settings.new_score;
-        let strong: Vec<usize> = free.iter().copied().filter(strong).collect();
-        self.pair(true, &strong, &mut free, looks);
+        let least = self.settings.new_score;
+        let strong = |index: &usize| looks[*index].face.score >= least;
+        for most in [NEAR, f32::INFINITY] {
+            let strong: Vec<usize> = free.iter().copied().filter(strong).collect();
+            self.pair(true, most, &strong, &mut free, looks);
+        }
         for people in [true, false] {
             let rest = free.clone();
-            self.pair(people, &rest, &mut free, looks);
+            self.pair(people, f32::INFINITY, &rest, &mut free, looks);
         }
         free
     }
 
-    /// Pairs people (or faces that are none yet) still without a look with some of the looks.
-    fn pair(&mut self, people: bool, some: &[usize], free: &mut Vec<usize>, looks: &[Look]) {
+    /// Pairs people (or faces that are none yet) still without a look with some of the looks, where
+    /// that costs `most` at the most.
+    fn pair(
+        &mut self,
+        people: bool,
+        most: f32,
+        some: &[usize],
+        free: &mut Vec<usize>,
+        looks: &[Look],
+    ) {
         let now = self.now;
         let mut tracks: Vec<&mut Track> = self
             .tracks
@@ -189,7 +210,7 @@ impl Tracker {
             .filter(|track| track.look.is_none() && track.id.is_some() == people)
             .collect();
         let pairs = assign(tracks.len(), some.len(), ALONE, |row, column| {
-            tracks[row].cost(&looks[some[column]].face.bounds, now)
+            tracks[row].cost(&looks[some[column]].face.bounds, now).filter(|cost| *cost <= most)
         });
         for (track, column) in tracks.iter_mut().zip(pairs) {
             if let Some(column) = column {
@@ -229,6 +250,7 @@ impl Tracker {
                 .iter()
                 .enumerate()
                 .filter(|(_, lost)| lost.may_be(track, self.now))
+                .filter(|(_, lost)| !lost.belief.contradicts(&track.belief, &self.settings))
                 .map(|(at, lost)| (at, distance(&lost.motion.predict(self.now), &place)))
                 .min_by(|a, b| a.1.total_cmp(&b.1));
             if let Some((lost, _)) = lost {
