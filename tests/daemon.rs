@@ -100,6 +100,13 @@ fn a_camera_that_is_not_plugged_in_yet_is_waited_for_and_told_once() {
 }
 
 #[test]
+fn a_password_in_a_source_that_is_none_stays_out_of_the_log() {
+    let (log, _) = terminated_at(daemon("v4l2:rtsp://door:s3cret@camera/1"), "it is waited for");
+    assert!(log.contains("rtsp://***@camera/1 does not exist"), "{log}");
+    assert!(!log.contains("s3cret"), "{log}");
+}
+
+#[test]
 fn a_crop_beyond_the_picture_ends_the_daemon_with_what_to_change() {
     let folder = tempdir().unwrap();
     let path = write(folder.path(), "room.mjpg", clip(2));

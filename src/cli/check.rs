@@ -79,21 +79,19 @@ fn lines(config: &Config) -> Vec<String> {
 /// Opens what the daemon would open, and tells all that fails.
 fn probe(config: &Config, output: &mut Output) -> Result<(), Failure> {
     let (mut problems, mut configured) = (Vec::new(), false);
-    match gpio::probe(&config.gpio) {
-        Ok(lines) => {
-            for line in lines {
-                match line {
-                    Ok(words) => output.line(words)?,
-                    Err(error) => problems.push(error.to_string()),
-                }
+    for line in gpio::probe(&config.gpio).unwrap_or_else(|error| vec![Err(error)]) {
+        match line {
+            Ok(words) => output.line(words)?,
+            Err(error) => {
+                configured |= error.is_configuration();
+                problems.push(error.to_string());
             }
         }
-        Err(error) => problems.push(error.to_string()),
     }
     match camera::probe(&config.camera) {
         Ok(found) => output.line(format_args!("opened {found}"))?,
         Err(error) => {
-            configured = error.is_configuration();
+            configured |= error.is_configuration();
             problems.push(error.to_string());
         }
     }

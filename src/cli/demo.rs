@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 /// names as source and lines.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
-    shutdown.on_signals().context("signals cannot be watched")?;
+    shutdown.on_signals(true).context("signals cannot be watched")?;
     let mut config = arguments.common.load()?.config;
     config.camera.source = "demo".into();
     config.gpio.backend = Backend::Simulated;

@@ -78,12 +78,9 @@ impl From<CameraError> for Failure {
 
 impl From<GpioError> for Failure {
     fn from(error: GpioError) -> Self {
-        match error {
-            // Only another configuration mends these.
-            GpioError::NothingWired
-            | GpioError::NotThisBoard { .. }
-            | GpioError::SameLine { .. } => Failure::Configuration(error.into()),
-            _ => Failure::Work(error.into()),
+        match error.is_configuration() {
+            true => Failure::Configuration(error.into()),
+            false => Failure::Work(error.into()),
         }
     }
 }

@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +7,7 @@ use anyhow::Context;
 use signal_hook::consts::SIGHUP;
 
 use super::{Common, Failure};
-use crate::config::Config;
+use crate::config::{Config, without_passwords};
 use crate::gpio;
 use crate::pipeline::{Daemon, Health, PipelineError, Shutdown};
 use crate::report::Event;
@@ -15,10 +16,13 @@ use crate::vision::Vision;
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
-    shutdown.on_signals().context("signals cannot be watched")?;
+    let in_terminal = std::io::stderr().is_terminal();
+    shutdown.on_signals(in_terminal).context("signals cannot be watched")?;
     let hang_up = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGHUP, Arc::clone(&hang_up))
-        .context("signals cannot be watched")?;
+    if !in_terminal {
+        signal_hook::flag::register(SIGHUP, Arc::clone(&hang_up))
+            .context("signals cannot be watched")?;
+    }
     let mut service = Service::from_environment();
     let lines = LinesInUse::from_environment();
     let mut config = common.load()?.config;
@@ -53,6 +57,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
             (Ok(totals), _) => totals,
             // What a camera gives shows only with its first frame.
             (Err(PipelineError::Camera(error)), Some(old)) if frames == 0 => {
+                let error = without_passwords(&error.to_string());
                 log::error!("{error}; the old configuration is in force again");
                 service.reloading();
                 config = old;
@@ -72,6 +77,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
                 daemon
             }
             Err(error) => {
+                let error = without_passwords(&error.to_string());
                 log::error!("{error}; the old configuration stays in force");
                 Daemon::open(&config)?
             }

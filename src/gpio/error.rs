@@ -60,3 +60,17 @@ pub enum GpioError {
     #[error("rppal cannot use the GPIO registers: {reason}; gpio.backend = \"cdev\" needs none")]
     Registers { reason: String },
 }
+
+impl GpioError {
+    /// Whether only another `[gpio]` mends it, whatever is plugged in. A chip by number may be
+    /// another one after the next start, so a line that it lacks is none of these.
+    pub fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            GpioError::NothingWired
+                | GpioError::NotThisBoard { .. }
+                | GpioError::SameLine { .. }
+                | GpioError::NotAPin { .. }
+        )
+    }
+}

@@ -92,6 +92,8 @@ impl Capture {
                     self.slot.put(Input::End);
                     return;
                 }
+                // Who ends us may have ended a pipe's command too: nothing is lost.
+                Err(_) if self.shutdown.is_triggered() => return,
                 Err(error) if self.next_number == 0 && !error.may_pass() => {
                     self.faults.fail(PipelineError::Camera(error));
                     return;
@@ -332,6 +334,30 @@ mod tests {
         assert!(shutdown.is_triggered());
         let reason = capture.faults.reason().unwrap();
         assert!(reason.to_string().contains("9x9+9+9"));
+    }
+
+    #[test]
+    fn a_command_that_the_signal_for_us_ended_first_is_no_lost_camera() {
+        struct Ended(Shutdown);
+        impl Source for Ended {
+            fn next(&mut self) -> Result<Option<Frame>, CameraError> {
+                self.0.trigger();
+                Err(unplugged())
+            }
+
+            fn describe(&self) -> String {
+                "ended".into()
+            }
+
+            fn rate(&self) -> Option<f32> {
+                None
+            }
+        }
+        let (mut capture, _, shutdown) = capture(false, Box::new(|| Err(unplugged())));
+        capture.source = Some(Box::new(Ended(shutdown)));
+        capture.run();
+        assert_eq!(capture.tally.losses(), 0);
+        assert!(capture.faults.reason().is_none());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::config::Config;
+use crate::config::{Config, without_passwords};
 use crate::gpio::Board;
 use crate::report::Event;
 use crate::tracking::Counts;
@@ -130,8 +130,10 @@ impl Daemon {
                 (Some(source), String::new())
             }
             Err(error) if error.may_pass() => {
+                let topic = error.topic();
+                let error = without_passwords(&error.to_string());
                 log::error!("{error}; it is waited for, and the lines are safe");
-                (None, error.topic())
+                (None, topic)
             }
             Err(error) => return Err(error.into()),
         };

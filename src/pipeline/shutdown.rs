@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level;
 
 /// The one token that ends everything; a clone is the same token. Every wait observes it.
 #[derive(Clone, Debug)]
@@ -70,13 +71,15 @@ impl Shutdown {
         Arc::clone(&self.flag)
     }
 
-    /// From now on SIGINT and SIGTERM trigger this token.
-    pub fn on_signals(&self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    /// From now on SIGINT and SIGTERM trigger this token, and with `hang_up` SIGHUP does: a terminal
+    /// that is closed must not leave a daemon behind that holds the lines.
+    pub fn on_signals(&self, hang_up: bool) -> io::Result<()> {
+        let signals = [SIGINT, SIGTERM].into_iter().chain(hang_up.then_some(SIGHUP));
+        let mut signals = Signals::new(signals)?;
         let token = self.clone();
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in &mut signals {
-                let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+                let name = low_level::signal_name(signal).unwrap_or("a signal");
                 // First: a log that nobody reads any more may stand still.
                 token.trigger();
                 log::info!("{name}: ending");
