@@ -97,7 +97,16 @@ pub enum CameraError {
     #[error("{name} gave no whole picture for {seconds} s ({broken} broken): {advice}")]
     Stuck { name: String, seconds: f32, broken: u64, advice: &'static str },
 
-    #[error("camera {device} failed at {step}: {source}")]
+    #[error(
+        "camera {device} was refused room on the USB bus: set [camera] format = \"mjpg\", or a \
+         smaller width, height or fps, or plug it in elsewhere, not beside another camera"
+    )]
+    NoRoom { device: PathBuf },
+
+    #[error(
+        "camera {device} failed at {step}: {source}; if it does not come back, unplug it and plug \
+         it in again"
+    )]
     Device { device: PathBuf, step: &'static str, source: io::Error },
 
     #[error("{name} cannot be started: {source}")]
@@ -169,6 +178,7 @@ impl CameraError {
             | CameraError::NoFormat { .. }
             | CameraError::NoSuchFormat { .. }
             | CameraError::Stuck { .. }
+            | CameraError::NoRoom { .. }
             | CameraError::Device { .. }
             | CameraError::PipeStart { .. }
             | CameraError::PipeEnded { .. }

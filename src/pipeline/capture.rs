@@ -48,6 +48,7 @@ pub struct Capture {
 pub struct CameraTally {
     losses: Arc<AtomicU64>,
     broken: Arc<AtomicU64>,
+    passed_over: Arc<AtomicU64>,
     words: Arc<Mutex<String>>,
 }
 
@@ -60,6 +61,11 @@ impl CameraTally {
     /// Frames passed over because they were damaged.
     pub fn broken(&self) -> u64 {
         self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Whole frames that the source gave up for a newer one before they were taken from it.
+    pub fn passed_over(&self) -> u64 {
+        self.passed_over.load(Ordering::Relaxed)
     }
 
     /// `v4l2 /dev/video0 (a camera), 640x480 YUYV`, or why there is none.
@@ -135,15 +141,22 @@ impl Capture {
         let began = if self.lost { self.clock.now() } else { Duration::ZERO };
         let first = self.next_number;
         let mut broken = 0;
+        // Of the source's own numbers, which count damaged frames too: what came so far.
+        let mut accounted = 0;
         loop {
             self.heart.beat();
             let next = source.next();
-            self.tally.broken.fetch_add(source.broken().saturating_sub(broken), Ordering::Relaxed);
-            broken = source.broken();
+            let damaged = source.broken().saturating_sub(broken);
+            self.tally.broken.fetch_add(damaged, Ordering::Relaxed);
+            broken += damaged;
+            accounted += damaged;
             let Some(mut frame) = next? else { return Ok(()) };
             if self.shutdown.is_triggered() {
                 return Ok(());
             }
+            let passed_over = frame.number.saturating_sub(accounted);
+            self.tally.passed_over.fetch_add(passed_over, Ordering::Relaxed);
+            accounted = frame.number + 1;
             self.first_frame.get_or_insert_with(|| self.clock.now());
             frame.captured_at += began;
             frame.number += first;
@@ -274,8 +287,39 @@ mod tests {
         }
         assert_eq!(news, ["frame", "lost", "back", "frame"]);
         assert_eq!(numbers, [2, 4]);
+        assert_eq!(capture.tally.passed_over(), 0);
         // What is lost is told by the clock, frames in the time of their source.
         assert!(times[1] <= times[2] && times[2] <= times[3], "{times:?}");
+    }
+
+    #[test]
+    fn frames_that_a_source_passes_over_are_counted_apart_from_damaged_ones() {
+        /// Gives the frames 0, 3 and 9; of those between, 1 and 5 were damaged.
+        struct Fast(Vec<(u64, u64)>, u64);
+        impl Source for Fast {
+            fn next(&mut self) -> Result<Option<Frame>, CameraError> {
+                let Some((number, broken)) = self.0.pop() else { return Ok(None) };
+                self.1 = broken;
+                let picture = Picture::new(1, 1);
+                Ok(Some(Frame { picture, number, captured_at: Duration::ZERO }))
+            }
+
+            fn describe(&self) -> String {
+                "fast".into()
+            }
+
+            fn rate(&self) -> Option<f32> {
+                None
+            }
+
+            fn broken(&self) -> u64 {
+                self.1
+            }
+        }
+        let (mut capture, ..) = capture(false, Box::new(|| Err(unplugged())));
+        capture.source = Some(Box::new(Fast(vec![(9, 2), (3, 1), (0, 0)], 0)));
+        capture.run();
+        assert_eq!((capture.tally.broken(), capture.tally.passed_over()), (2, 5));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::report::{Event, EventKind};
 use crate::tracking::Counts;
 
 use super::hearts::{BEAT, Heart};
+use super::pace::Pace;
 use super::play::Play;
 use super::rest::{Asleep, Rest};
 use super::stage::{Clock, Faults, Seen};
@@ -67,6 +68,7 @@ impl Control {
     pub fn run(&mut self) {
         self.lamps.safe(self.clock.now());
         let mut judge = Judge::after(&self.judged_by(), self.tally.people());
+        let mut pace = Pace::new(judge.longest_step());
         let mut play = Play::default();
         let mut rest = self.rest();
         self.lamps.forget_inputs();
@@ -87,6 +89,9 @@ impl Control {
             match seen {
                 Some(Seen::Looks { number, at, looks }) => {
                     (last_seen, stale) = (self.clock.now(), false);
+                    if let Some(words) = pace.step(at) {
+                        log::error!("{words}");
+                    }
                     let judged = judge.see(number, at, &looks);
                     somebody = !looks.is_empty() || !judged.update.people.is_empty();
                     self.tally.frames.fetch_add(1, Ordering::Relaxed);
@@ -100,6 +105,10 @@ impl Control {
                     self.tell(judge.blind(at));
                 }
                 Some(Seen::Back(at)) => self.tell([Event::new(EventKind::CameraBack, None, at)]),
+                Some(Seen::Blind) => {
+                    stale = true;
+                    self.tell(judge.blind(self.clock.now()));
+                }
                 Some(Seen::End) => ended = true,
                 None => {}
             }
@@ -241,6 +250,19 @@ mod tests {
         drop(control);
         let kinds: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
         assert_eq!(kinds, ["verdict", "alarm_on", "camera_lost", "person_left", "alarm_off"]);
+    }
+
+    #[test]
+    fn a_breakdown_of_vision_ends_the_alarm_at_once() {
+        let (mut control, seen, events, record) = control();
+        a_second_of_a_bare_face(&seen);
+        seen.send(Seen::Blind).unwrap();
+        drop(seen);
+        control.run();
+        assert_eq!(last(&record, Role::Red), Some(false));
+        drop(control);
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
+        assert_eq!(kinds, ["verdict", "alarm_on", "person_left", "alarm_off"]);
     }
 
     /// Waits for an event of this name; others are passed over.

@@ -66,7 +66,7 @@ pub struct Totals {
     pub time: Duration,
     /// Frames looked at.
     pub frames: u64,
-    /// Frames replaced by a newer one before they were looked at.
+    /// Frames replaced by a newer one before they were looked at, in the source or behind it.
     pub dropped: u64,
     pub people: Counts,
     /// Events that were not told because too many came at once.
@@ -183,6 +183,7 @@ impl Daemon {
             faults: faults.clone(),
             heart: hearts.heart("vision", STALL),
             asleep: asleep.clone(),
+            began: false,
         };
         let mut control = Control {
             config: self.config,
@@ -234,7 +235,7 @@ impl Daemon {
             None => Ok(Totals {
                 time: clock.now(),
                 frames: tally.frames(),
-                dropped: slot.dropped(),
+                dropped: slot.dropped() + camera_tally.passed_over(),
                 people: tally.people(),
                 untold: tally.untold(),
                 breakdowns: faults.total(),
@@ -301,11 +302,17 @@ struct Sight {
     faults: Faults,
     heart: Heart,
     asleep: Asleep,
+    began: bool,
 }
 
 impl Sight {
+    /// Returns at the end of the source or of the pipeline. Called again after a panic, it tells so
+    /// first: what was seen before may hold no more.
     fn run(&mut self) {
         let mut failed = 0;
+        if std::mem::replace(&mut self.began, true) && !self.tell(Seen::Blind) {
+            return;
+        }
         while let Some(input) = self.slot.take(&self.shutdown, &self.heart) {
             let seen = match input {
                 // Seen by nobody: nothing moves. The camera goes on, so that waking takes no time.
@@ -330,10 +337,17 @@ impl Sight {
                 Input::Back(at) => Seen::Back(at),
                 Input::End => Seen::End,
             };
-            crossbeam_channel::select! {
-                send(self.seen, seen) -> sent => if sent.is_err() { return },
-                recv(self.shutdown.closed()) -> _ => return,
+            if !self.tell(seen) {
+                return;
             }
+        }
+    }
+
+    /// False at the end of the pipeline.
+    fn tell(&self, seen: Seen) -> bool {
+        crossbeam_channel::select! {
+            send(self.seen, seen) -> sent => sent.is_ok(),
+            recv(self.shutdown.closed()) -> _ => false,
         }
     }
 }
@@ -365,12 +379,10 @@ mod tests {
     use crate::camera::Frame;
     use crate::picture::Picture;
 
-    #[test]
-    fn a_frame_is_not_looked_at_while_vision_sleeps_and_the_next_one_is_when_it_is_awake() {
+    fn sight(slot: &Slot, shutdown: &Shutdown, asleep: &Asleep) -> (Sight, Receiver<Seen>) {
         let config = Config::default();
-        let (slot, shutdown, asleep) = (Slot::default(), Shutdown::default(), Asleep::default());
         let (seen_in, seen) = crossbeam_channel::bounded(SEEN);
-        let mut sight = Sight {
+        let sight = Sight {
             vision: Vision::load(&config.detector, &config.classifier).unwrap(),
             slot: slot.clone(),
             seen: seen_in,
@@ -378,7 +390,31 @@ mod tests {
             faults: Faults::new(shutdown.clone()),
             heart: Hearts::new(Clock::start()).heart("vision", STALL),
             asleep: asleep.clone(),
+            began: false,
         };
+        (sight, seen)
+    }
+
+    #[test]
+    fn vision_that_broke_down_tells_so_before_it_goes_on() {
+        let (slot, shutdown) = (Slot::default(), Shutdown::default());
+        let (mut sight, seen) = sight(&slot, &shutdown, &Asleep::default());
+        slot.put(Input::End);
+        let running = thread::spawn(move || {
+            // As its guard does after a panic.
+            sight.began = true;
+            sight.run();
+        });
+        assert!(matches!(seen.recv(), Ok(Seen::Blind)));
+        assert!(matches!(seen.recv(), Ok(Seen::End)));
+        shutdown.trigger();
+        running.join().unwrap();
+    }
+
+    #[test]
+    fn a_frame_is_not_looked_at_while_vision_sleeps_and_the_next_one_is_when_it_is_awake() {
+        let (slot, shutdown, asleep) = (Slot::default(), Shutdown::default(), Asleep::default());
+        let (mut sight, seen) = sight(&slot, &shutdown, &asleep);
         let frame = |number| {
             let picture = Picture::new(160, 120);
             Input::Frame(Frame { picture, number, captured_at: Duration::ZERO })

@@ -98,6 +98,11 @@ impl Judge {
         &self.outputs
     }
 
+    /// The time between two frames beyond which nobody is followed.
+    pub fn longest_step(&self) -> Duration {
+        self.tracker.longest_step()
+    }
+
     /// Everybody so far.
     pub fn counts(&self) -> Counts {
         self.tracker.counts()

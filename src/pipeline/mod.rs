@@ -9,6 +9,7 @@ mod engine;
 mod hearts;
 mod judge;
 mod lamps;
+mod pace;
 mod play;
 mod rest;
 pub mod settings;

@@ -24,9 +24,15 @@ pub enum Input {
 /// What vision tells control.
 #[derive(Debug)]
 pub enum Seen {
-    Looks { number: u64, at: Duration, looks: Vec<Look> },
+    Looks {
+        number: u64,
+        at: Duration,
+        looks: Vec<Look>,
+    },
     Lost(Duration),
     Back(Duration),
+    /// Vision broke down, and begins anew.
+    Blind,
     End,
 }
 

@@ -133,7 +133,7 @@ impl Tracker {
         let step = at.saturating_sub(self.last_at.unwrap_or(at));
         self.now += step;
         self.last_at = Some(at);
-        let after_gap = step > self.settings.occlusion.max(GAP);
+        let after_gap = step > self.longest_step();
         let mut changes = if after_gap { self.part() } else { vec![] };
         for track in &mut self.tracks {
             track.look = None;
@@ -161,6 +161,11 @@ impl Tracker {
                 Change::Left { track, verdict }
             })
             .collect()
+    }
+
+    /// The time from one frame to the next beyond which nobody is taken for the same person.
+    pub fn longest_step(&self) -> Duration {
+        self.settings.occlusion.max(GAP)
     }
 
     /// Everybody so far: those who left with their last verdict, those present with their

@@ -14,6 +14,8 @@ const VIDEO_MAJOR: u64 = 81;
 /// Of errno(3): the device was there and is gone.
 const ENODEV: i32 = 19;
 const ENXIO: i32 = 6;
+/// What usbcore says where the bus has no bandwidth left for what a camera asks for.
+const ENOSPC: i32 = 28;
 
 /// What can be said before opening: opening a plain file would even succeed, and opening some other
 /// device may do harm.
@@ -87,6 +89,7 @@ pub(super) fn device_error(device: &Path, step: &'static str, source: io::Error)
         (io::ErrorKind::PermissionDenied, _) => CameraError::Permission { device },
         (io::ErrorKind::ResourceBusy, _) => CameraError::Busy { device },
         (_, Some(ENODEV | ENXIO)) => CameraError::Unplugged { device },
+        (_, Some(ENOSPC)) => CameraError::NoRoom { device },
         _ => CameraError::Device { device, step, source },
     }
 }
@@ -156,6 +159,7 @@ mod tests {
         assert!(said(no_access).contains("group video"));
         assert!(said(busy).contains("is busy"));
         assert!(said(ENODEV).contains("was unplugged"));
+        assert!(said(ENOSPC).contains("format = \"mjpg\""));
         assert!(said(input_output).starts_with("camera /dev/video0 failed at reading: "));
     }
 }

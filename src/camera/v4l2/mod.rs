@@ -69,7 +69,7 @@ impl Camera {
         Mode { format, width, height, rate: self.rate }
     }
 
-    /// Takes all frames that wait; the newest whole one, or `None` after `WAIT` or where none is
+    /// Takes the frames that wait; the newest whole one, or `None` after `WAIT` or where none is
     /// whole.
     fn read(&mut self) -> io::Result<Option<Picture>> {
         let Some(stream) = self.stream.as_mut() else { return Ok(None) };
@@ -79,14 +79,17 @@ impl Camera {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),
             Err(error) => return Err(error),
         }
-        loop {
+        // No more than there are buffers: a camera that fills them faster than they are copied out
+        // would keep us here.
+        for _ in 0..negotiate::BUFFERS {
             let (bytes, meta) = CaptureStream::next(stream)?;
             let used = bytes.get(..meta.bytesused as usize).unwrap_or(bytes);
             self.newest.offer(used, meta.flags.contains(BufferFlags::ERROR), &self.layout);
             if !self.handle.poll(POLLIN, 0).is_ok_and(|ready| ready > 0) {
-                return Ok(self.newest.take(&self.layout));
+                break;
             }
         }
+        Ok(self.newest.take(&self.layout))
     }
 }
 

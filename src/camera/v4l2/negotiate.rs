@@ -20,7 +20,7 @@ use crate::camera::modes::{Mode, Steps, choose};
 use crate::camera::pixels::{Layout, PixelFormat};
 use crate::config;
 
-const BUFFERS: u32 = 4;
+pub(super) const BUFFERS: u32 = 4;
 
 /// Opens, chooses, sets and starts.
 pub(super) fn start(device: &Path, wanted: &config::Camera) -> Result<Camera, CameraError> {
