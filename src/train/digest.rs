@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::random::hash_of;
-use crate::picture::Rect;
+use crate::picture::{Point, Rect};
 
 /// Grows with everything that is added, in its order.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,12 @@ impl Digest {
             self.bytes.extend([x1, y1, x2, y2].iter().flat_map(|edge| edge.to_le_bytes()));
         }
         self.bytes.extend(kind);
+    }
+
+    /// Adds where a face has its eyes, nose and mouth.
+    pub fn landmarks(&mut self, landmarks: &[Point; 5]) {
+        let numbers = landmarks.iter().flat_map(|point| [point.x, point.y]);
+        self.bytes.extend(numbers.flat_map(f32::to_le_bytes));
     }
 
     /// Sixteen hexadecimal digits.

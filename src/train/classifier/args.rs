@@ -29,9 +29,13 @@ pub struct DataArgs {
     /// A CSV of labels put right and faces to leave out, as `evaluate --review` begins one.
     #[arg(long, value_name = "CSV")]
     pub corrections: Option<PathBuf>,
-    /// A face detector (ONNX) that finds the face in pictures without boxes.
+    /// A face detector (ONNX) that finds the face in pictures without boxes. One of ours also finds
+    /// faces that have one, which are learned half of the time as it finds them.
     #[arg(long, value_name = "FILE")]
     pub detector: Option<PathBuf>,
+    /// Faces that have a box are judged as --detector finds them, where it does: as in the daemon.
+    #[arg(long, requires = "detector")]
+    pub as_found: bool,
     /// Seed of the split and of everything random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -439,6 +443,13 @@ impl Args {
         if self.data.corrections.is_some() {
             settings["corrections"] = name(&self.data.corrections).into();
         }
+        let found = crops.train.iter().filter(|cut| cut.found.is_some()).count();
+        if found > 0 {
+            settings["found"] = found.into();
+        }
+        if self.data.as_found {
+            settings["as_found"] = true.into();
+        }
         if self.drawn > 0.0 {
             settings["drawn"] = decimal(self.drawn).into();
         }
@@ -474,6 +485,10 @@ impl Args {
         for (side, cuts) in [&crops.train, &crops.validation].into_iter().enumerate() {
             for cut in cuts {
                 digest.face(&cut.path, cut.bounds, &[side as u8, cut.label as u8]);
+                // Where it was found the detector's file says.
+                for placed in cut.placed.iter().chain(cut.found.iter().flat_map(|f| &f.placed)) {
+                    digest.landmarks(&placed.landmarks);
+                }
             }
         }
         let others = [&self.teacher, &self.data.detector].into_iter().flatten();

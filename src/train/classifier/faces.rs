@@ -44,7 +44,8 @@ pub fn crops(options: &DataArgs, input: u32, sides: Sides) -> Result<Crops, Data
     pictures.dedup();
     let meter = Meter::new("picture", pictures.len() as u64);
     let detector = options.detector.clone();
-    let cutting = Cutting { seed: options.seed, input, sides, detector };
+    let cutting =
+        Cutting { seed: options.seed, input, sides, detector, as_found: options.as_found };
     let mut crops = data::cut(samples, &cutting, &|| meter.step(""))?;
     meter.finish();
     left_out.extend(std::mem::take(&mut crops.left_out));

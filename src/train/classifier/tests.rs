@@ -143,7 +143,13 @@ fn a_model_takes_the_place_of_nothing_that_it_is_made_from() {
 fn sources_of_one_name_are_told_apart_by_their_folders() {
     let names = |data: &[&str]| {
         let data = data.iter().map(|origin| origin.parse().unwrap()).collect();
-        faces::sources(&DataArgs { data, corrections: None, detector: None, seed: 1 })
+        faces::sources(&DataArgs {
+            data,
+            corrections: None,
+            detector: None,
+            as_found: false,
+            seed: 1,
+        })
     };
     assert_eq!(names(&["a/door.2024", "b/hall.csv"]), ["door.2024", "hall"]);
     assert_eq!(names(&["a/faces", "b/faces.csv", "c"]), ["a/faces", "b/faces", "c"]);
@@ -157,7 +163,7 @@ fn nothing_to_judge_is_an_error() {
         std::fs::write(data.path().join(label).join("1.jpg"), "no picture").unwrap();
     }
     let data = vec![data.path().to_str().unwrap().parse().unwrap()];
-    let data = DataArgs { data, corrections: None, detector: None, seed: 1 };
+    let data = DataArgs { data, corrections: None, detector: None, as_found: false, seed: 1 };
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/classifier.onnx");
     match judge(Path::new(model), &data, true) {
         Err(ClassifierError::Data(DataError::NothingToJudge)) => {}
@@ -303,6 +309,7 @@ fn temperature(faces: usize, wrong: usize, sure: f32) -> f64 {
         width: 40.0,
         path: "a.png".into(),
         placed: None,
+        found: None,
     };
     let validation: Vec<Cut> = (0..faces).map(cut).collect();
     let rest = (1.0 - sure) / 2.0;

@@ -30,6 +30,8 @@ pub struct Cut {
     pub path: PathBuf,
     /// Where in the crop the face is, of faces to learn from whose landmarks are known.
     pub placed: Option<Placed>,
+    /// The same face, to learn from, cut out where a detector finds it: people draw boxes otherwise.
+    pub found: Option<Box<Cut>>,
 }
 
 /// All faces in memory, on their sides.
@@ -66,8 +68,11 @@ pub struct Cutting {
     /// The network's input side, pixels.
     pub input: u32,
     pub sides: Sides,
-    /// A face detector for pictures without boxes; see `FOLDER_SHARE` for the way without.
+    /// A face detector for pictures without boxes, see `FOLDER_SHARE` for the way without; and for
+    /// where the daemon will find the faces that have one.
     pub detector: Option<PathBuf>,
+    /// Whether faces to judge on are cut out where it finds them, if it does, though they have a box.
+    pub as_found: bool,
 }
 
 /// Reads every picture once, splits, and cuts. `progress` is called for each picture read.
@@ -102,7 +107,7 @@ pub fn cut(
         fingerprints.extend(made.fingerprint.map(|print| (made.path, print)));
         for (sample, both) in made.faces {
             samples.push(sample);
-            faces.push(Fingerprint::of(&both.exact));
+            faces.push(both.fingerprint);
             cuts.push(both);
         }
     }
@@ -121,13 +126,21 @@ pub fn cut(
     for ((sample, both), side) in samples.into_iter().zip(cuts).zip(sides) {
         let Sample { label, origin, path, bounds, .. } = sample;
         let width = both.width;
-        let ready = |picture, placed| Cut { picture, label, origin, bounds, width, path, placed };
+        let ready = |picture, placed| {
+            let path = path.clone();
+            Cut { picture, label, origin, bounds, width, path, placed, found: None }
+        };
         match side {
             Side::Validation => crops.validation.push(ready(both.exact, None)),
             Side::Train if cutting.sides == Sides::Measure => {
                 crops.train.push(ready(both.exact, None));
             }
-            Side::Train => crops.train.extend(both.wide.map(|wide| ready(wide, both.placed))),
+            Side::Train => {
+                let found = both.found.map(|Wide { picture, placed }| ready(picture, placed));
+                let wide = both.wide.map(|Wide { picture, placed }| ready(picture, placed));
+                let found = found.map(Box::new);
+                crops.train.extend(wide.map(|wide| Cut { found, ..wide }));
+            }
         }
     }
     Ok(crops)
@@ -136,9 +149,17 @@ pub fn cut(
 /// A face cut for either side: which one it is on is known only when all pictures were seen.
 struct Both {
     exact: Picture,
-    wide: Option<Picture>,
-    placed: Option<Placed>,
+    /// Of the face in the box that the source gives, so that sides do not hang on a detector.
+    fingerprint: Fingerprint,
+    wide: Option<Wide>,
+    found: Option<Wide>,
     width: f32,
+}
+
+/// A crop to draw views from.
+struct Wide {
+    picture: Picture,
+    placed: Option<Placed>,
 }
 
 /// What one picture gave.
@@ -166,7 +187,13 @@ fn one_picture(
         }
     };
     made.fingerprint = Some(Fingerprint::of(&picture));
+    let boxes: Vec<Rect> = faces.iter().filter_map(|face| face.bounds).collect();
+    let wanted = cutting.as_found || cutting.sides == Sides::Train;
+    let looked = finder.as_mut().filter(|_| wanted && !boxes.is_empty());
+    let mut seen =
+        looked.map(|finder| finder.seen(&picture, &boxes)).unwrap_or_default().into_iter();
     for face in faces {
+        let seen = face.bounds.and_then(|_| seen.next().flatten());
         let known = |bounds| Found { bounds, landmarks: face.landmarks, assumed: false };
         let found = || finder.as_mut().map(|finder| finder.find(&picture));
         let found = face.bounds.map(known).or_else(found);
@@ -176,15 +203,25 @@ fn one_picture(
             made.skipped.push(format!("{}: a face under {MIN_WIDTH} px", made.path.display()));
             continue;
         }
-        let cut = |margin, side| crop::cut(&picture, &crop::region(&bounds, margin), side);
+        let cut =
+            |bounds: &Rect, margin, side| crop::cut(&picture, &crop::region(bounds, margin), side);
         let cache = (cutting.input * 3).div_ceil(2);
-        let both = Both {
+        let wide = |bounds: &Rect| Wide {
+            picture: cut(bounds, CACHE_MARGIN, cache),
             placed: landmarks.map(|landmarks| {
-                let region = crop::region(&bounds, CACHE_MARGIN);
-                Placed::in_crop(&bounds, &landmarks, &region, cache)
+                let region = crop::region(bounds, CACHE_MARGIN);
+                Placed::in_crop(bounds, &landmarks, &region, cache)
             }),
-            exact: cut(crop::MARGIN, cutting.input),
-            wide: (cutting.sides == Sides::Train).then(|| cut(CACHE_MARGIN, cache)),
+        };
+        let learns = cutting.sides == Sides::Train;
+        let exact = cut(&bounds, crop::MARGIN, cutting.input);
+        let fingerprint = Fingerprint::of(&exact);
+        let judged = seen.filter(|_| cutting.as_found);
+        let both = Both {
+            exact: judged.map_or(exact, |seen| cut(&seen, crop::MARGIN, cutting.input)),
+            fingerprint,
+            wide: learns.then(|| wide(&bounds)),
+            found: seen.filter(|_| learns).map(|seen| wide(&seen)),
             width: bounds.width(),
         };
         made.faces.push((face, both));

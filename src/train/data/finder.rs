@@ -1,11 +1,12 @@
-//! Where the face is in a picture that has no box: a detector's answer, or an assumption.
+//! Where faces are: of a picture that has no box, a detector's answer or an assumption; of one that
+//! has, what the daemon will find.
 
 use std::path::{Path, PathBuf};
 
 use crate::config;
 use crate::picture::{Picture, Point, Rect};
 use crate::vision::model::ModelFile;
-use crate::vision::{Detector, VisionError, crop};
+use crate::vision::{Detector, Family, VisionError, crop};
 
 /// A picture in a class folder shows one face and has no box. Many are tight crops, many show head
 /// and shoulders. Where no detector helps, the box is taken as the middle square of this part of
@@ -16,8 +17,16 @@ pub const FOLDER_SHARE: f32 = 0.8;
 const SIDE: u32 = 256;
 /// Room around the picture, its edge repeated: detectors miss faces that touch the edge.
 const ROOM: f32 = 0.15;
-/// Lowest score believed.
-const THRESHOLD: f32 = 0.6;
+/// Lowest score of a face that is surely one: of our detectors, whose scores are lower, and of others.
+const SURE: f32 = 0.5;
+const SURE_OF_OTHERS: f32 = 0.6;
+/// In a picture of one face the surest is believed down to this score of our detectors, as the daemon
+/// does by default.
+const LEAST: f32 = 0.35;
+/// Boxes that overlap by this much (intersection over union) are of the same face.
+const SAME: f32 = 0.35;
+/// What the daemon shows its detector by default, and twice that, for faces too small there.
+const FRAMES: [(u32, u32); 2] = [(320, 240), (640, 480)];
 
 /// A face in a picture that has no box.
 pub struct Found {
@@ -27,28 +36,59 @@ pub struct Found {
     pub assumed: bool,
 }
 
-/// Finds the one face of a folder's picture.
+/// Finds faces.
 pub struct Finder {
+    /// For the one face of a folder's picture.
     detector: Option<Detector>,
+    /// For the faces that a picture has boxes of: none, or one for each of `FRAMES`.
+    daemons: Vec<Detector>,
 }
 
 impl Finder {
     /// With the detector at `model`, or by `FOLDER_SHARE` alone.
     pub fn new(model: Option<&Path>) -> Result<Self, VisionError> {
-        let Some(model) = model else { return Ok(Self { detector: None }) };
-        let file = ModelFile::open(model, "", ("no detector", &[]))?;
-        let config = config::Detector {
-            model: PathBuf::from(model),
-            width: SIDE,
-            height: SIDE,
-            threshold: THRESHOLD,
-            ..Default::default()
+        let Some(model) = model else { return Ok(Self { detector: None, daemons: vec![] }) };
+        let load = |(width, height)| {
+            let file = ModelFile::open(model, "", ("no detector", &[]))?;
+            let model = PathBuf::from(model);
+            let config =
+                config::Detector { model, width, height, threshold: LEAST, ..Default::default() };
+            Detector::from_file(file, &config)
         };
-        Ok(Self { detector: Some(Detector::from_file(file, &config)?) })
+        let detector = load((SIDE, SIDE))?;
+        // A file whose input is of one size has it everywhere: a second look shows nothing else.
+        let frames = FRAMES.into_iter().filter(|_| *detector.family() == Family::Center);
+        let daemons = frames.map(load).collect::<Result<_, _>>()?;
+        Ok(Self { detector: Some(detector), daemons })
     }
 
-    /// The largest face found, with its landmarks if the detector finds such, else the assumed
-    /// one.
+    /// Where the daemon finds the faces in these boxes of a whole picture; `None` for those that it
+    /// does not find, and with other detectors than ours.
+    pub fn seen(&mut self, picture: &Picture, boxes: &[Rect]) -> Vec<Option<Rect>> {
+        let mut seen = vec![None; boxes.len()];
+        for daemon in &mut self.daemons {
+            if seen.iter().all(Option::is_some) {
+                break;
+            }
+            let Ok(found) = daemon.detect(picture) else { continue };
+            let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
+            for (at, known) in boxes.iter().enumerate().filter(|(at, _)| seen[*at].is_none()) {
+                let overlaps = found.iter().map(|face| known.iou(&face.bounds)).enumerate();
+                pairs.extend(overlaps.filter(|(_, o)| *o >= SAME).map(|(f, o)| (o, at, f)));
+            }
+            pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let mut taken = vec![false; found.len()];
+            for (_, at, face) in pairs {
+                if seen[at].is_none() && !std::mem::replace(&mut taken[face], true) {
+                    seen[at] = Some(found[face].bounds);
+                }
+            }
+        }
+        seen
+    }
+
+    /// The largest sure face, else the surest one, with its landmarks if the detector finds such; where
+    /// none is found the assumed one.
     pub fn find(&mut self, picture: &Picture) -> Found {
         match self.detected(picture) {
             Some((bounds, landmarks)) => Found { bounds, landmarks, assumed: false },
@@ -67,7 +107,14 @@ impl Finder {
         // A detector that ran once on a square of this size runs on every other.
         let detector = self.detector.as_mut()?;
         let faces = detector.detect(&square).ok()?;
-        let largest = faces.iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()))?;
+        let ours = *detector.family() == Family::Center;
+        let sure = if ours { SURE } else { SURE_OF_OTHERS };
+        let largest = faces
+            .iter()
+            .filter(|face| face.score >= sure)
+            .max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()));
+        let surest = || faces.iter().max_by(|a, b| a.score.total_cmp(&b.score)).filter(|_| ours);
+        let largest = largest.or_else(surest)?;
         let scale = region.width() / SIDE as f32;
         let found = largest.bounds.scaled(scale, scale);
         let bounds = Rect {

@@ -36,6 +36,7 @@ fn crops(count: usize) -> Vec<Cut> {
             width: 48.0,
             path: "toy.png".into(),
             placed: None,
+            found: None,
         }
     };
     (0..count).map(make).collect()

@@ -47,7 +47,13 @@ fn with(folder: &Path, strange: fn(&mut GraphBuilder, &str) -> String) -> PathBu
 fn args(classifier: PathBuf, data: &Path) -> Args {
     let out = classifier.with_file_name("integer.onnx");
     let origin = data.to_str().unwrap().parse().unwrap();
-    let data = DataArgs { data: vec![origin], detector: None, corrections: None, seed: 1 };
+    let data = DataArgs {
+        data: vec![origin],
+        detector: None,
+        corrections: None,
+        as_found: false,
+        seed: 1,
+    };
     Args { classifier, data, faces: 40, out, report: None }
 }
 
@@ -253,6 +259,7 @@ fn faces_to_calibrate_on_are_of_all_labels_and_the_same_for_a_seed() {
         width: at as f32,
         path: "a".into(),
         placed: None,
+        found: None,
     };
     let labels = (0..100).map(|at| if at < 95 { Label::WithMask } else { Label::IncorrectMask });
     let faces: Vec<_> = (0..).zip(labels).map(face).collect();

@@ -164,6 +164,7 @@ mod tests {
             width,
             path: "a.jpg".into(),
             placed: None,
+            found: None,
         }
     }
 

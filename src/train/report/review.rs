@@ -108,6 +108,7 @@ mod tests {
             width: 40.0,
             path: path.into(),
             placed: None,
+            found: None,
         }
     }
 

@@ -91,6 +91,7 @@ mod tests {
             width,
             path: path.into(),
             placed: None,
+            found: None,
         }
     }
 

@@ -28,6 +28,7 @@ fn bare_crops() -> Arc<Vec<Cut>> {
         width: 48.0,
         path: "plain.png".into(),
         placed,
+        found: None,
     };
     Arc::new(vec![cut; 60])
 }

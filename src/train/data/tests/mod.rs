@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Corrections, Cut, Cutting, DataError, Drawing, Fingerprint, Loader, Origin, Sample, Side,
-    Sides, Views, cut, read, split,
+    CACHE_MARGIN, Corrections, Cut, Cutting, DataError, Drawing, Fingerprint, Loader, Origin,
+    Sample, Side, Sides, Views, cut, read, split,
 };
-use crate::picture::{Label, Picture};
+use crate::picture::{Label, Picture, Rect};
 use crate::train::augment::{Geometry, warp};
 use crate::train::random::Random;
+use crate::vision::crop;
 
 /// Smooth light and dark spots, different for each seed: what pictures look like from afar.
 fn scene(seed: u64, width: u32, height: u32) -> Picture {
@@ -340,7 +341,8 @@ fn broken_pictures_are_named_and_the_others_are_cut() {
     std::fs::write(root.path().join("with_mask/9.jpg"), "no picture").unwrap();
     let origin = root.path().to_str().unwrap().parse().unwrap();
     let (samples, _) = read(&[origin], None).unwrap();
-    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
+    let cutting =
+        Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None, as_found: false };
     let crops = cut(samples, &cutting, &|| ()).unwrap();
     assert_eq!(crops.train.len() + crops.validation.len(), 9);
     assert_eq!(crops.left_out.count, 1);
@@ -362,7 +364,8 @@ fn what_is_in_folders_within_and_pictures_without_a_face_are_told() {
     let detector = concat!(env!("CARGO_MANIFEST_DIR"), "/models/detector.onnx");
     let told = |detector: Option<&str>| {
         let detector = detector.map(PathBuf::from);
-        let cutting = Cutting { seed: 1, input: 32, sides: Sides::JudgeAll, detector };
+        let cutting =
+            Cutting { seed: 1, input: 32, sides: Sides::JudgeAll, detector, as_found: false };
         let crops = cut(samples.clone(), &cutting, &|| {}).unwrap();
         assert_eq!((crops.validation.len(), crops.left_out.count), (9, 0));
         crops.left_out.notes
@@ -378,7 +381,12 @@ fn to_measure_both_sides_are_cut_as_the_daemon_cuts() {
     let root = toy_folder(6);
     let cut_for = |sides| {
         let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()], None).unwrap();
-        cut(samples, &Cutting { seed: 1, input: 32, sides, detector: None }, &|| ()).unwrap()
+        cut(
+            samples,
+            &Cutting { seed: 1, input: 32, sides, detector: None, as_found: false },
+            &|| (),
+        )
+        .unwrap()
     };
     let (measured, trained) = (cut_for(Sides::Measure), cut_for(Sides::Train));
     let paths = |cuts: &[Cut]| cuts.iter().map(|cut| cut.path.clone()).collect::<Vec<_>>();
@@ -394,7 +402,8 @@ fn to_measure_both_sides_are_cut_as_the_daemon_cuts() {
 fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     let root = toy_folder(4);
     let (samples, _) = read(&[root.path().to_str().unwrap().parse().unwrap()], None).unwrap();
-    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None };
+    let cutting =
+        Cutting { seed: 1, input: 32, sides: Sides::Train, detector: None, as_found: false };
     let crops = Arc::new(cut(samples, &cutting, &|| ()).unwrap().train);
     let views =
         Views { side: 32, geometry: Geometry::default(), cover: 0.5, drawing: Drawing::default() };
@@ -406,4 +415,57 @@ fn an_epoch_has_the_same_batches_every_time_it_is_made() {
     assert_eq!(first.len(), crops.len() / 2);
     assert_eq!(first, epoch(0));
     assert_ne!(first, epoch(1));
+}
+
+/// A picture with two faces: where the daemon finds them, and boxes for it as people might draw them,
+/// lower, with one where there is no face.
+fn two_people() -> (Picture, [Rect; 2], Vec<Sample>) {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/assets/two_people.jpg"));
+    let picture = crate::train::pictures::open(&path).unwrap();
+    let mut detector = crate::vision::Detector::load(&Default::default()).unwrap();
+    let faces = detector.detect(&picture).unwrap();
+    let [first, second] = &faces[..] else { panic!("{} faces", faces.len()) };
+    let lower = |face: &Rect| {
+        let by = face.height() * 0.15;
+        Rect { y1: face.y1 + by, y2: face.y2 + by, ..*face }
+    };
+    let nobody = Rect { x1: 2.0, y1: 2.0, x2: 40.0, y2: 40.0 };
+    let sample = |bounds| Sample {
+        path: path.clone(),
+        label: Label::WithMask,
+        origin: 0,
+        bounds: Some(bounds),
+        landmarks: None,
+        person: None,
+    };
+    let boxes = [nobody, lower(&second.bounds), lower(&first.bounds)];
+    (picture, [second.bounds, first.bounds], boxes.map(sample).to_vec())
+}
+
+#[test]
+fn faces_with_a_box_are_also_learned_as_the_daemon_finds_them() {
+    let (picture, [one, other], samples) = two_people();
+    let detector =
+        Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/models/detector.onnx")));
+    let cutting = Cutting { seed: 1, input: 32, sides: Sides::Train, detector, as_found: false };
+    // Pictures on one side only: which one hangs on the seed.
+    let learned = (1..)
+        .map(|seed| cut(samples.clone(), &Cutting { seed, ..cutting.clone() }, &|| ()).unwrap())
+        .find(|crops| !crops.train.is_empty())
+        .unwrap();
+    let found: Vec<_> =
+        learned.train.iter().map(|c| c.found.as_ref().map(|found| &found.picture)).collect();
+    let wide = |bounds| crop::cut(&picture, &crop::region(bounds, CACHE_MARGIN), 48);
+    assert_eq!(found, [None, Some(&wide(&one)), Some(&wide(&other))]);
+    assert!(learned.train.iter().all(|cut| cut.picture.width() == 48));
+
+    let judged = |as_found| {
+        let cutting = Cutting { sides: Sides::JudgeAll, as_found, ..cutting.clone() };
+        let crops = cut(samples.clone(), &cutting, &|| ()).unwrap();
+        crops.validation.into_iter().map(|cut| cut.picture).collect::<Vec<_>>()
+    };
+    let exact = |bounds| crop::cut(&picture, &crop::region(bounds, crop::MARGIN), 32);
+    let boxes: Vec<Rect> = samples.iter().filter_map(|sample| sample.bounds).collect();
+    assert_eq!(judged(false), [exact(&boxes[0]), exact(&boxes[1]), exact(&boxes[2])]);
+    assert_eq!(judged(true), [exact(&boxes[0]), exact(&one), exact(&other)]);
 }
