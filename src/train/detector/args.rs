@@ -9,6 +9,7 @@ use super::fit::{self, Fit, Start, Told};
 use super::judge::{self, Judgement};
 use super::network::Channels;
 use super::{pages, scene};
+use crate::train::classifier::{same_file, ship};
 use crate::train::device::Choice;
 use crate::train::digest::Digest;
 use crate::train::history::History;
@@ -98,6 +99,11 @@ fn check(args: &Args) -> Result<(), WrongUse> {
     if args.out.is_dir() {
         return Err(WrongUse(format!("--out {}: a folder; name a file", args.out.display())));
     }
+    if args.start.iter().any(|start| same_file(start, &args.out)) {
+        let out = args.out.display();
+        let wrong = format!("--out {out}: the file of --start, which would be lost; name another");
+        return Err(WrongUse(wrong));
+    }
     let mut written = [Some(&args.out), args.report.as_ref()].into_iter().flatten();
     if let Some(path) = written.find(|path| path.starts_with(&args.checkpoint)) {
         let path = path.display();
@@ -183,8 +189,7 @@ pub fn run(args: &Args) -> Result<()> {
         &args.checkpoint,
         &settings,
         |told, bytes| {
-            fs::write(&args.out, bytes)
-                .with_context(|| format!("{}: cannot be written", args.out.display()))?;
+            ship::put(bytes, &args.out)?;
             let found = if validation.is_empty() {
                 None
             } else {
@@ -327,5 +332,8 @@ mod tests {
         assert!(refused(&["--out", env!("CARGO_MANIFEST_DIR")]).contains("a folder"));
         assert!(refused(&["--out", "runs/ck/a.onnx"]).contains("is replaced whole"));
         assert!(refused(&["--out", "a.onnx", "--report", "runs/ck/r"]).contains("replaced whole"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let file = file.path().to_str().unwrap();
+        assert!(refused(&["--start", file, "--out", file]).contains("would be lost"));
     }
 }
