@@ -186,6 +186,18 @@ fn check_tells_the_lines_and_a_door_that_is_missing() {
 }
 
 #[test]
+fn check_tells_a_door_that_soft_mode_never_releases() {
+    let folder = tempdir().unwrap();
+    for (mode, told) in [("soft", true), ("hard", false)] {
+        let config = format!("[alarm]\nmode = \"{mode}\"\n[gpio]\nred = \"17\"\ndoor = \"22\"\n");
+        let path = write(folder.path(), "box.toml", config);
+        let result = run(&["check", "--config", text(&path)]);
+        assert_eq!(result.code, Some(0), "{}", result.stderr);
+        assert_eq!(result.stdout.contains("held for ever in soft mode"), told, "{}", result.stdout);
+    }
+}
+
+#[test]
 fn a_box_without_a_line_is_refused_with_what_to_do() {
     for command in ["run", "check", "safe"] {
         run(&[command]).refused(2, &["names no output line", "red = \"17\"", "\"simulated\""]);

@@ -69,8 +69,14 @@ fn lines(config: &Config) -> Vec<String> {
         let wired = outputs.into_iter().chain(inputs).filter(|(_, line)| !line.is_empty());
         lines.extend(wired.map(|(key, line)| format!("  {key}: {line}")));
         let hard = config.alarm.mode == AlarmMode::Hard || settings.mode_switch.line.is_some();
-        if hard && settings.door.line.is_none() {
-            lines.push("  door: no line is named, so hard mode holds no door".into());
+        match (hard, settings.door.line.is_some()) {
+            (true, false) => {
+                lines.push("  door: no line is named, so hard mode holds no door".into())
+            }
+            (false, true) => lines.push(
+                "  door: held for ever in soft mode; [alarm] mode = \"hard\" releases it".into(),
+            ),
+            _ => {}
         }
     }
     lines

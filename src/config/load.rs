@@ -224,7 +224,7 @@ fn not_allowed(key: &Key, value: &Value) -> String {
 /// The value as it would be written in TOML.
 fn shown(value: &Value) -> String {
     match &value.kind {
-        ValueKind::String(text) => without_passwords(&format!("{text:?}")),
+        ValueKind::String(text) => format!("{:?}", without_passwords(text)),
         ValueKind::Table(_) => "a section".into(),
         ValueKind::Array(_) => "a list".into(),
         other => other.to_string(),

@@ -28,12 +28,21 @@ fn in_addresses(text: &str) -> String {
 /// Options of commands: NAME:PASSWORD as curl takes it, and what is called a password, as wget and
 /// GStreamer have it.
 fn without_users(text: &str) -> String {
-    let mut out = Vec::new();
+    let mut out = String::new();
     let mut option = None;
     let mut quote = None;
-    for word in text.split(' ') {
+    for piece in text.split_inclusive(char::is_whitespace) {
+        // A command may go over several lines, each with a backslash at its end.
+        let (word, space) = piece.split_at(piece.trim_end().len());
         if let Some(mark) = quote {
             quote = Some(mark).filter(|mark: &&str| !word.contains(mark));
+            if quote.is_none() {
+                out += space;
+            }
+            continue;
+        }
+        if word.is_empty() || word == "\\" {
+            out += piece;
             continue;
         }
         let (name, value, secret) = match option.take() {
@@ -48,14 +57,18 @@ fn without_users(text: &str) -> String {
             None => false,
         };
         if hidden {
-            out.push(format!("{name}***"));
+            out += name;
+            out += "***";
             quote = mark.filter(|mark| !value[mark.len()..].contains(mark));
         } else {
-            out.push(word.to_owned());
+            out += word;
             option = secret.filter(|_| value.is_empty());
         }
+        if quote.is_none() {
+            out += space;
+        }
     }
-    out.join(" ")
+    out
 }
 
 #[derive(Clone, Copy)]
@@ -68,8 +81,9 @@ enum Secret {
 /// A word as the option with what joins it to its value, and the value, which may be the next word.
 fn named(word: &str) -> (&str, &str, Option<Secret>) {
     let (name, value) = word.split_at(word.find('=').map_or(word.len(), |at| at + 1));
-    let secret = match name.trim_end_matches('=') {
-        "-u" | "-U" | "--user" | "--proxy-user" => Secret::User,
+    let lower = name.trim_end_matches('=').to_ascii_lowercase();
+    let secret = match lower.as_str() {
+        "-u" | "-su" | "--user" | "--proxy-user" => Secret::User,
         name if ["password", "passwd", "-pw"].iter().any(|end| name.ends_with(end))
             && (name.starts_with('-') || !value.is_empty()) =>
         {
@@ -129,6 +143,12 @@ mod tests {
                 "wget --password=secret --http-password s3 | gst user-id=a user-pw='s x' ! b"
             ),
             "wget --password=*** --http-password *** | gst user-id=a user-pw=*** ! b"
+        );
+        assert_eq!(
+            without_passwords(
+                "curl -s \\\n\t-u admin:secret \\\n http://host -su \\\n a:b PASSWORD=x"
+            ),
+            "curl -s \\\n\t-u *** \\\n http://host -su \\\n *** PASSWORD=***"
         );
         let told = ["sudo -u pi cat a:b", "the password is wrong", "ffmpeg -use_wallclock 1 a:b"];
         for text in told {
