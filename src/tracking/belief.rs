@@ -45,7 +45,9 @@ impl Belief {
 
     /// Adds what a later track of the same person saw.
     pub fn absorb(&mut self, later: &Belief, settings: &Settings) {
-        let Some((_, at)) = later.span else { return };
+        let Some((from, at)) = later.span else { return };
+        // Who was not seen well before is known since the later track's first good look.
+        self.span.get_or_insert((from, from));
         self.forget(at, settings);
         self.looks = self.looks.saturating_add(later.looks);
         for (vote, new) in self.votes.iter_mut().zip(later.votes) {
@@ -215,6 +217,18 @@ mod tests {
         }
         belief.see(&look(0.0, 0.0, 60.0, BARE), Duration::from_secs(60), &settings);
         assert_eq!(belief.verdict().map(|verdict| verdict.label), Some(Label::WithMask));
+    }
+
+    #[test]
+    fn who_is_found_again_and_was_never_seen_well_waits_no_longer_for_a_verdict() {
+        let settings = default_settings();
+        let (mut person, mut later) = (Belief::default(), Belief::default());
+        for frame in 0..5_u32 {
+            let at = Duration::from_secs(9) + Duration::from_millis(80) * frame;
+            later.see(&look(0.0, 0.0, 60.0, BARE), at, &settings);
+        }
+        person.absorb(&later, &settings);
+        assert_eq!(person.verdict().map(|verdict| verdict.label), Some(Label::WithoutMask));
     }
 
     proptest! {
