@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_name = "CSV", requires = "data")]
     corrections: Option<PathBuf>,
     /// Judge faces that have a box as the (one) --detector finds them, where it does: as in the daemon
-    #[arg(long, requires = "data")]
+    #[arg(long, requires_all = ["data", "detector"])]
     as_found: bool,
     /// Seed of the split that the classifier was trained with
     #[arg(long, default_value_t = 1)]
@@ -92,10 +92,6 @@ fn classifiers(args: &Args) -> Result<()> {
     ensure!(args.detector.len() < 2, one());
     let detector = args.detector.first().cloned();
     let (data, corrections) = (args.data.clone(), args.corrections.clone());
-    ensure!(
-        detector.is_some() || !args.as_found,
-        WrongUse("--as-found needs the --detector that finds the faces".into())
-    );
     let as_found = args.as_found;
     let data = DataArgs { data, corrections, detector, as_found, seed: args.seed };
     let mut judged: Vec<Judged> = Vec::new();

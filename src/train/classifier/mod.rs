@@ -3,6 +3,7 @@
 
 mod args;
 pub(in crate::train) mod faces;
+mod settings;
 pub(in crate::train) mod ship;
 #[cfg(test)]
 mod tests;

@@ -75,6 +75,13 @@ pub struct Cutting {
     pub as_found: bool,
 }
 
+impl Cutting {
+    /// Whether faces are cut out where the daemon finds them, too.
+    fn asks_daemon(&self) -> bool {
+        self.as_found || self.sides == Sides::Train
+    }
+}
+
 /// Reads every picture once, splits, and cuts. `progress` is called for each picture read.
 pub fn cut(
     samples: Vec<Sample>,
@@ -86,7 +93,7 @@ pub fn cut(
         by_picture.entry(sample.path.clone()).or_default().push(sample);
     }
     let by_picture: Vec<(PathBuf, Vec<Sample>)> = by_picture.into_iter().collect();
-    let finder = || Finder::new(cutting.detector.as_deref());
+    let finder = || Finder::new(cutting.detector.as_deref(), cutting.asks_daemon());
     // A detector that cannot be loaded is told before anything is read.
     finder()?;
     let read: Vec<Made> = by_picture
@@ -188,8 +195,7 @@ fn one_picture(
     };
     made.fingerprint = Some(Fingerprint::of(&picture));
     let boxes: Vec<Rect> = faces.iter().filter_map(|face| face.bounds).collect();
-    let wanted = cutting.as_found || cutting.sides == Sides::Train;
-    let looked = finder.as_mut().filter(|_| wanted && !boxes.is_empty());
+    let looked = finder.as_mut().filter(|_| cutting.asks_daemon() && !boxes.is_empty());
     let mut seen =
         looked.map(|finder| finder.seen(&picture, &boxes)).unwrap_or_default().into_iter();
     for face in faces {

@@ -45,8 +45,8 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// With the detector at `model`, or by `FOLDER_SHARE` alone.
-    pub fn new(model: Option<&Path>) -> Result<Self, VisionError> {
+    /// With the detector at `model`, or by `FOLDER_SHARE` alone; `seen` is asked only where `daemon`.
+    pub fn new(model: Option<&Path>, daemon: bool) -> Result<Self, VisionError> {
         let Some(model) = model else { return Ok(Self { detector: None, daemons: vec![] }) };
         let load = |(width, height)| {
             let file = ModelFile::open(model, "", ("no detector", &[]))?;
@@ -56,8 +56,8 @@ impl Finder {
             Detector::from_file(file, &config)
         };
         let detector = load((SIDE, SIDE))?;
-        // A file whose input is of one size has it everywhere: a second look shows nothing else.
-        let frames = FRAMES.into_iter().filter(|_| *detector.family() == Family::Center);
+        let ours = *detector.family() == Family::Center;
+        let frames = FRAMES.into_iter().filter(|_| daemon && ours);
         let daemons = frames.map(load).collect::<Result<_, _>>()?;
         Ok(Self { detector: Some(detector), daemons })
     }

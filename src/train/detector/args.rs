@@ -225,10 +225,9 @@ fn digest<'a>(sources: impl Iterator<Item = &'a scene::Scenes>, args: &Args) -> 
             let pixels: Vec<u8> = scene.picture.pixels().iter().step_by(1009).copied().collect();
             digest.face(name, None, &pixels);
             for face in &scene.faces {
-                let mut kind = vec![u8::from(face.ignore), u8::from(face.bare)];
-                let points = face.landmarks.iter().flatten().flat_map(|p| [p.x, p.y]);
-                kind.extend(points.flat_map(f32::to_le_bytes));
+                let kind = [u8::from(face.ignore), u8::from(face.bare)];
                 digest.face(name, Some(face.bounds), &kind);
+                face.landmarks.iter().for_each(|landmarks| digest.landmarks(landmarks));
             }
         }
     }
