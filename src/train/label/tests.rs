@@ -132,15 +132,25 @@ fn what_is_called_a_face_is_ignored_beside_annotated_ones_and_learned_elsewhere(
         let path = "/data/scenes/hall/1.png".into();
         let image = AnnotatedImage { path, width: 500, height: 50, faces, complete: true };
         let Labelled { rows, doubts } = labelled(&image, &seen, listed, &verdicts, &args);
-        let rows: Vec<(f32, bool)> =
-            rows.iter().map(|(row, _)| (row.bounds.x1, row.ignore)).collect();
+        let tenths = |x: f32| (x * 10.0).round() as i32;
+        let rows: Vec<(i32, bool)> =
+            rows.iter().map(|(row, _)| (tenths(row.bounds.x1), row.ignore)).collect();
         assert_eq!(doubts, [(at(400.0), 0.5)]);
         rows
     };
-    assert_eq!(told(vec![known], true), [(0.0, false), (102.0, true), (200.0, true)]);
-    assert_eq!(told(vec![], false), [(102.0, false), (400.0, true), (200.0, false)]);
+    // Boxes of teachers grow by 0.6 pixels to the left.
+    assert_eq!(told(vec![known], true), [(0, false), (1014, true), (2000, true)]);
+    assert_eq!(told(vec![], false), [(1014, false), (3994, true), (2000, false)]);
     // People looked and saw none.
-    assert_eq!(told(vec![], true), [(102.0, true), (200.0, true)]);
+    assert_eq!(told(vec![], true), [(1014, true), (2000, true)]);
+}
+
+#[test]
+fn what_teachers_draw_is_written_as_people_would_draw_it() {
+    // From the hairline to the chin.
+    let tall = as_annotators_draw(&Rect { x1: 100.0, y1: 100.0, x2: 200.0, y2: 240.0 });
+    assert!((tall.x1 - 97.0).abs() < 0.01 && (tall.x2 - 203.0).abs() < 0.01, "{tall:?}");
+    assert!((tall.y1 - 118.9).abs() < 0.01 && (tall.y2 - 246.3).abs() < 0.01, "{tall:?}");
 }
 
 #[test]
