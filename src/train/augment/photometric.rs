@@ -8,9 +8,13 @@ use crate::picture::Picture;
 use crate::train::random::Random;
 use crate::vision::crop;
 
+/// Least size in pixels that fewer pixels leave of a face: below, none is told from a blot.
+const LEAST: f32 = 8.0;
+
 /// Changes `picture` as cameras do, each step with its own probability: exposure and colour,
-/// grey, fewer pixels, blur, noise, JPEG. What is worn stays recognisable.
-pub fn photometric(picture: &mut Picture, random: &mut Random) {
+/// grey, fewer pixels, blur, noise, JPEG. A face of `smallest` pixels, and what it wears, stays
+/// recognisable.
+pub fn photometric(picture: &mut Picture, smallest: f32, random: &mut Random) {
     if random.chance(0.8) {
         expose(picture, random);
     }
@@ -18,10 +22,10 @@ pub fn photometric(picture: &mut Picture, random: &mut Random) {
         grey(picture);
     }
     if random.chance(0.3) {
-        coarsen(picture, random);
+        coarsen(picture, smallest, random);
     }
     if random.chance(0.2) {
-        blur(picture, random);
+        blur(picture, smallest, random);
     }
     if random.chance(0.3) {
         noise(picture, random);
@@ -68,8 +72,8 @@ fn luma(rgb: [f32; 3]) -> f32 {
 }
 
 /// A face far away: down to as little as a fifth, and up again.
-fn coarsen(picture: &mut Picture, random: &mut Random) {
-    let part = random.range(0.2, 0.8);
+fn coarsen(picture: &mut Picture, smallest: f32, random: &mut Random) {
+    let part = random.range(0.2, 0.8).max(LEAST / smallest).min(1.0);
     let (width, height) = (picture.width(), picture.height());
     let small = |side: u32| ((side as f32 * part) as u32).max(1);
     let mut far = Picture::new(small(width), small(height));
@@ -82,9 +86,11 @@ fn whole(picture: &Picture) -> crate::picture::Rect {
     crate::picture::Rect { x1: 0.0, y1: 0.0, x2, y2 }
 }
 
-/// Out of focus (every direction) or moving (one direction), up to a twentieth of the width.
-fn blur(picture: &mut Picture, random: &mut Random) {
-    let reach = (picture.width() as f32 * random.range(0.008, 0.025)).round().max(1.0) as usize;
+/// Out of focus (every direction) or moving (one direction), over up to a twentieth of the width
+/// and no more than a fifth of the smallest face.
+fn blur(picture: &mut Picture, smallest: f32, random: &mut Random) {
+    let reach = picture.width() as f32 * random.range(0.008, 0.025);
+    let reach = reach.min(smallest / 10.0).round().max(1.0) as usize;
     match random.below(3) {
         0 => box_blur(picture, reach, true),
         1 => box_blur(picture, reach, false),

@@ -16,7 +16,7 @@ fn the_same_stream_makes_the_same_view() {
         let map = Geometry::default().draw(96, 0.5, 64, &mut random);
         let mut view = warp(&noise(1, 96), &map, 64);
         cover_below(&mut view, &mut random);
-        photometric(&mut view, &mut random);
+        photometric(&mut view, 64.0, &mut random);
         view
     };
     for seed in 0..20 {
@@ -59,7 +59,7 @@ fn photometric_changes_keep_the_size_and_leave_something_to_see() {
     }
     for seed in 0..200 {
         let mut seen = picture.clone();
-        photometric(&mut seen, &mut Random::new(seed));
+        photometric(&mut seen, 40.0, &mut Random::new(seed));
         assert_eq!((seen.width(), seen.height()), (40, 30));
         let left: u32 = (0..30).map(|y| u32::from(seen.get(4, y).unwrap()[1])).sum();
         let right: u32 = (0..30).map(|y| u32::from(seen.get(35, y).unwrap()[1])).sum();
@@ -68,10 +68,34 @@ fn photometric_changes_keep_the_size_and_leave_something_to_see() {
 }
 
 #[test]
+fn a_face_far_away_is_not_wiped_out_by_changes_that_a_near_one_bears() {
+    // A square of 10 pixels stands for it, whose lower half wears something light.
+    let mut picture = Picture::new(192, 192);
+    picture.pixels_mut().fill(60);
+    for (x, y) in (90..100).flat_map(|x| (90..100).map(move |y| (x, y))) {
+        picture.put(x, y, if y < 95 { [90; 3] } else { [210; 3] });
+    }
+    let wiped = |smallest| {
+        let gone = |seed: &u64| {
+            let mut seen = picture.clone();
+            photometric(&mut seen, smallest, &mut Random::new(*seed));
+            let mean = |y: i64| {
+                let around = (92..98).flat_map(|x| (y..y + 2).map(move |y| (x, y)));
+                around.map(|(x, y)| f32::from(seen.get(x, y).unwrap()[1])).sum::<f32>() / 12.0
+            };
+            mean(96) < mean(92) + 40.0
+        };
+        (0..200).filter(gone).count()
+    };
+    let [as_near, as_far] = [wiped(192.0), wiped(10.0)];
+    assert!(as_near > 5 && as_far == 0, "{as_near} and {as_far} of 200");
+}
+
+#[test]
 fn tiny_pictures_are_no_trouble() {
     for seed in 0..100 {
         for (width, height) in [(1, 1), (1, 7), (3, 1)] {
-            photometric(&mut Picture::new(width, height), &mut Random::new(seed));
+            photometric(&mut Picture::new(width, height), 1.0, &mut Random::new(seed));
         }
         cover_below(&mut Picture::new(1, 1), &mut Random::new(seed));
     }

@@ -49,7 +49,8 @@ impl Views {
         if random.chance(self.cover) {
             cover_below(&mut view, random);
         }
-        photometric(&mut view, random);
+        // The face fills it.
+        photometric(&mut view, self.side as f32, random);
         view
     }
 }

@@ -74,7 +74,8 @@ pub fn of(outputs: [Tensor<4>; 3], batch: &Batch, landmark_weight: f32) -> Terms
     let channel =
         |index: usize| raw.clone().slice([0..n, index..index + 1, 0..per]).reshape([n, per]);
 
-    let count = batch.positive.clone().sum().clamp_min(1.0);
+    // A batch with hardly a face must not count many times as much as the others.
+    let count = batch.positive.clone().sum().clamp_min(n as f32);
     let (cx, cy) =
         (x.clone() + channel(1) * stride.clone(), y.clone() + channel(2) * stride.clone());
     let width = channel(3).clamp(-3.0, 5.0).exp() * stride.clone();

@@ -144,7 +144,8 @@ fn piece(
         faces.iter_mut().for_each(|face| mirror(face, side));
     }
     if random.chance(0.6) {
-        augment::photometric(&mut picture, random);
+        let found = faces.iter().filter(|face| !face.ignore).map(|face| face.bounds.area().sqrt());
+        augment::photometric(&mut picture, found.fold(side, f32::min), random);
     }
     (picture, faces)
 }
