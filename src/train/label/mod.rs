@@ -87,6 +87,8 @@ struct Seen {
     views: usize,
     /// Whether a teacher is among them.
     taught: bool,
+    /// Whether the box is a published detector's. Ours draws as annotators do.
+    published: bool,
 }
 
 /// Runs the command.
@@ -249,11 +251,12 @@ fn look(views: &mut [Look], picture: &Picture) -> Result<Vec<Seen>> {
     let mut all: Vec<Seen> = Vec::new();
     for Look { detector, teacher } in views {
         let finds = *teacher && detector.family().finds_landmarks();
+        let published = *detector.family() != Family::Center;
         let mut faces = detector.detect(picture)?;
         faces.extend(detector.detect(&mirror)?.iter().map(|face| face.mirrored(width)));
         all.extend(faces.into_iter().map(|face| {
             let landmarks = finds.then_some(face.landmarks);
-            Seen { face, landmarks, views: 1, taught: *teacher }
+            Seen { face, landmarks, views: 1, taught: *teacher, published }
         }));
     }
     let mut best: Vec<Seen> = Vec::new();
@@ -314,7 +317,7 @@ fn labelled(
     }
     let annotated = listed && !args.fresh;
     let face = |bounds, ignore, landmarks| Annotation { bounds, label: None, ignore, landmarks };
-    let mut taught = Vec::new();
+    let mut published = Vec::new();
     for (s, _) in seen.iter().zip(&used).filter(|(_, used)| !**used) {
         let Face { bounds, score, .. } = s.face;
         let said = verdicts.of(&image.path, &bounds);
@@ -328,8 +331,8 @@ fn labelled(
         }
         let ignore = annotated || (said.is_none() && !believed);
         let landmarks = marked(image, &s.face).or(s.landmarks);
-        if s.taught {
-            taught.push(rows.len());
+        if s.published {
+            published.push(rows.len());
         }
         rows.push((face(bounds, ignore, landmarks), score));
     }
@@ -338,14 +341,15 @@ fn labelled(
             rows.push((face(bounds, annotated, None), 0.0));
         }
     }
-    for at in taught {
+    // Not before: what people said is about the boxes that were shown to them.
+    for at in published {
         let bounds = as_annotators_draw(&rows[at].0.bounds);
         rows[at].0.bounds = bounds.clamped(image.width as f32, image.height as f32);
     }
     Labelled { rows, doubts }
 }
 
-/// A teacher's box as people would draw it. Teachers learned from WIDER FACE, whose boxes reach up to
+/// A published detector's box as people would draw it. Such detectors learned from WIDER FACE, whose boxes reach up to
 /// the hairline; those of kaggle853 and ilc2021 begin on the forehead and are wider. In the landmarks'
 /// standard deviation the frontal faces of scenes/street are 3.5 wide, 4.7 high and their centre 0.3
 /// above that of the landmarks; the masked ones of kaggle853 and ilc2021 are 3.9, 4.2 and 3.9, 4.5,
