@@ -20,7 +20,7 @@ pub struct Settings {
     pub mode: Mode,
     /// How long the alarm stays on after nobody is there any more whose mask is not right.
     pub hold: Duration,
-    /// How long the buzzer stays silent after it sounded, and after an alarm.
+    /// How long the buzzer stays silent after it sounded, and after an alarm in which it did.
     pub cool_down: Duration,
     /// Whether `incorrect_mask` is an alarm; otherwise it counts as masked.
     pub incorrect_alarms: bool,
@@ -64,9 +64,10 @@ pub struct Decision {
 /// - The alarm is on while somebody is present whose mask is believed not right, and for the hold
 ///   time after that. Red is on as long as the alarm is.
 /// - The buzzer sounds when such a person appears, once for each, and ends with the alarm at the
-///   latest. Within the cool-down after that, after an alarm and after it was silenced by hand it
-///   stays silent, and whoever appeared in silence is not made up for: red says it, and nothing
-///   nags.
+///   latest. Within the cool-down after that, after an alarm in which it sounded and after it was
+///   silenced by hand it stays silent, and whoever appeared in silence is not made up for: red says
+///   it, and nothing nags. An alarm in silence does not renew the silence: where people keep
+///   coming, the buzzer is heard again once the cool-down is over.
 /// - Green is on while the alarm is off, somebody is believed masked, and nobody otherwise.
 /// - Amber blinks while somebody has been there without a verdict for too long.
 /// - The door (hard mode) is released where green is on and everybody present has a verdict: who
@@ -83,6 +84,8 @@ pub struct Policy {
     outputs: Outputs,
     /// While the alarm is on: when somebody not right was last there.
     alarm: Option<Duration>,
+    /// Whether the buzzer sounded in this alarm.
+    sounded: bool,
     /// The buzzer stays silent until then.
     quiet_until: Duration,
     /// Those present whose mask is not right.
@@ -100,6 +103,7 @@ impl Policy {
             now: Duration::ZERO,
             outputs: Outputs::default(),
             alarm: None,
+            sounded: false,
             quiet_until: Duration::ZERO,
             known: BTreeSet::new(),
             unbelieved: BTreeMap::new(),
@@ -144,7 +148,7 @@ impl Policy {
         self.now = self.now.max(now);
         let mut notices = Vec::new();
         if self.alarm.take().is_some() {
-            self.be_quiet();
+            self.after_sound();
             notices.push(Notice::AlarmOff);
         }
         if self.released.take().is_some() {
@@ -216,7 +220,7 @@ impl Policy {
             }
             (None, Some(last)) if self.now.saturating_sub(last) >= self.settings.hold => {
                 self.alarm = None;
-                self.be_quiet();
+                self.after_sound();
                 Some(Notice::AlarmOff)
             }
             (None, _) => None,
@@ -236,11 +240,19 @@ impl Policy {
                 None => self.outputs.buzzer.want(pattern, self.now),
                 Some(_) => self.outputs.buzzer = Signal { pattern, since: self.now },
             }
+            self.sounded = true;
             self.be_quiet();
             let length = pattern.length().unwrap_or_default();
             self.quiet_until = self.quiet_until.saturating_add(length);
         } else if self.alarm.is_none() {
             self.outputs.buzzer.want(Pattern::Off, self.now);
+        }
+    }
+
+    /// The end of an alarm.
+    fn after_sound(&mut self) {
+        if std::mem::take(&mut self.sounded) {
+            self.be_quiet();
         }
     }
 

@@ -134,6 +134,17 @@ fn within_the_cool_down_red_tells_it_but_the_buzzer_stays_silent() {
 }
 
 #[test]
+fn where_people_keep_coming_the_buzzer_is_heard_once_in_a_cool_down() {
+    let mut this = Door::new(default_settings());
+    for track in 0..60 {
+        this.show(0.5, &[person(track, BARE)]);
+        this.show(9.0, &[]);
+    }
+    // Sounded, silent for the alarm and ten seconds more: every second person.
+    assert_eq!(this.chirps.len(), 30, "{:?}", this.chirps);
+}
+
+#[test]
 fn a_second_bare_person_is_heard_once_the_cool_down_is_over() {
     let mut this = Door::new(default_settings());
     this.show(12.0, &[person(1, BARE)]);
