@@ -9,6 +9,8 @@ pub struct Board {
     inputs: [Debounce; Input::ALL.len()],
     settle: Duration,
     last: Duration,
+    /// Lines whose last switching failed: nobody knows what level they are at.
+    unsure: [bool; Role::ALL.len()],
 }
 
 /// As the configuration has it by default.
@@ -23,7 +25,8 @@ impl Board {
     /// An input counts when it has held its level for `settle`.
     pub fn with_debounce(lines: Box<dyn Lines>, settle: Duration) -> Self {
         let inputs = Input::ALL.map(|_| Debounce::new(settle));
-        Self { lines, inputs, settle, last: Duration::ZERO }
+        let unsure = [false; Role::ALL.len()];
+        Self { lines, inputs, settle, last: Duration::ZERO, unsure }
     }
 
     /// Whether this input is wired.
@@ -48,14 +51,14 @@ impl Board {
         self.inputs = Input::ALL.map(|_| Debounce::new(self.settle));
     }
 
-    /// Switches a line where it differs, and tells whether it did; a line that failed is tried
-    /// again with the next call.
+    /// Switches a line where it differs, and tells whether it did. One that failed is written with
+    /// the next call whatever is wanted: what was told to have failed may have happened.
     pub fn set(&mut self, role: Role, on: bool, at: Duration) -> Result<bool, GpioError> {
         self.last = at;
-        if self.lines.get(role) == on {
+        if self.lines.get(role) == on && !self.unsure[role as usize] {
             return Ok(false);
         }
-        self.lines.set(role, on, at).map(|()| true)
+        self.write(role, on, at).map(|()| true)
     }
 
     /// How the line was set last.
@@ -70,8 +73,14 @@ impl Board {
         let mut result = Ok(());
         // The door first: it is what must not be left open.
         for role in Role::ALL.into_iter().rev() {
-            result = result.and(self.lines.set(role, false, at));
+            result = result.and(self.write(role, false, at));
         }
+        result
+    }
+
+    fn write(&mut self, role: Role, on: bool, at: Duration) -> Result<(), GpioError> {
+        let result = self.lines.set(role, on, at);
+        self.unsure[role as usize] = result.is_err();
         result
     }
 
@@ -136,6 +145,43 @@ mod tests {
         }
         let changes: Vec<_> = record.changes().iter().map(|change| change.on).collect();
         assert_eq!(changes, [true, false]);
+    }
+
+    /// Lines that write down what they are switched to; the first time is told to have failed.
+    struct FailsOnce(Vec<bool>);
+
+    impl Lines for FailsOnce {
+        fn set(&mut self, role: Role, on: bool, _: Duration) -> Result<(), GpioError> {
+            self.0.push(on);
+            let source = io::ErrorKind::TimedOut.into();
+            let failure = GpioError::Set { role, line: "GPIO22".into(), on, source };
+            if self.0.len() == 1 { Err(failure) } else { Ok(()) }
+        }
+
+        fn get(&self, _: Role) -> bool {
+            self.0.get(1..).and_then(|worked| worked.last()).is_some_and(|on| *on)
+        }
+
+        fn has(&self, _: Input) -> bool {
+            false
+        }
+
+        fn read(&mut self, _: Input) -> Result<bool, GpioError> {
+            Ok(false)
+        }
+
+        fn describe(&self) -> String {
+            "lines that time out once".into()
+        }
+    }
+
+    #[test]
+    fn after_a_failure_to_switch_on_the_off_is_written_although_nothing_seems_on() {
+        let mut board = Board::new(Box::new(FailsOnce(Vec::new())));
+        board.set(Role::Door, true, AT).expect_err("it times out");
+        assert!(!board.get(Role::Door));
+        assert!(board.set(Role::Door, false, AT).expect("it works again"), "written");
+        assert!(!board.set(Role::Door, false, AT).expect("it works"), "sure again");
     }
 
     /// Lines of which red is broken off.
