@@ -37,6 +37,11 @@ pub enum CameraError {
     )]
     TooLarge { name: String, width: u32, height: u32, megabytes: u64, limit: u64 },
 
+    #[error(
+        "{name} is too large: {width}x{height} pixels, and a side may have {limit}; cut or scale it"
+    )]
+    TooLong { name: String, width: u32, height: u32, limit: u32 },
+
     #[error("{path} is a folder without pictures: files named .jpg, .png, .gif, .webp or .bmp")]
     NoPictures { path: PathBuf },
 
@@ -163,6 +168,7 @@ impl CameraError {
             | CameraError::NotAFile { .. }
             | CameraError::Damaged { .. }
             | CameraError::TooLarge { .. }
+            | CameraError::TooLong { .. }
             | CameraError::NoPictures { .. }
             | CameraError::NoFrames { .. }
             | CameraError::FfmpegMissing { .. }

@@ -7,13 +7,14 @@ use super::mjpeg::time_of;
 use super::{CameraError, DEFAULT_RATE, Frame, Source, decode_image, log_broken, still};
 
 /// The picture files of a folder, by their names (.jpg, .jpeg, .png, .gif, .webp, .bmp), sorted;
-/// folders within are left out. An error where there are none.
+/// what is no file, such as a folder or a named pipe, is left out. An error where there are none.
 pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
     let read = |source| CameraError::Read { path: folder.to_path_buf(), source };
     let mut pictures = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(read)? {
         let path = entry.map_err(read)?.path();
-        if still::is_named_picture(&path) && !path.is_dir() {
+        // A link that leads nowhere stays in, to be told.
+        if still::is_named_picture(&path) && path.metadata().map_or(true, |data| data.is_file()) {
             pictures.push(path);
         }
     }
@@ -110,6 +111,9 @@ mod tests {
         fs::write(folder.path().join("b.png"), "no picture").unwrap();
         fs::write(folder.path().join("notes.txt"), "not asked for").unwrap();
         fs::create_dir(folder.path().join("d.jpg")).unwrap();
+        // A named pipe, on which a reader would wait for ever.
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join("e.jpg")).status();
+        assert!(made.unwrap().success());
         let mut source = Folder::open(folder.path()).unwrap();
         assert_eq!(source.frames(), Some(3));
         let seen: Vec<_> = std::iter::from_fn(|| source.next().unwrap())

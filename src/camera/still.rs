@@ -16,6 +16,9 @@ use crate::picture::Picture;
 /// quarter, 12 to 18 for progressive JPEG.
 pub const MAX_DECODE_BYTES: u64 = 110_000_000;
 
+/// Longest side of a picture, in pixels.
+const MAX_SIDE: u32 = 65_535;
+
 /// Names of files taken for pictures, in lower case.
 const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "png", "gif", "webp", "bmp"];
 
@@ -35,10 +38,15 @@ pub(super) enum Kind {
 /// orientation in EXIF is applied.
 pub fn decode_image(path: &Path) -> Result<Picture, CameraError> {
     let read = |source| CameraError::Read { path: path.to_path_buf(), source };
-    let file = File::open(path).map_err(read)?;
-    if file.metadata().map_err(read)?.is_dir() {
+    // Before it is opened: a named pipe would wait for whoever writes into it.
+    let kind = std::fs::metadata(path).map_err(read)?;
+    if kind.is_dir() {
         return Err(read(std::io::ErrorKind::IsADirectory.into()));
     }
+    if !kind.is_file() {
+        return Err(CameraError::NotAFile { path: path.to_path_buf() });
+    }
+    let file = File::open(path).map_err(read)?;
     decode(&path.display().to_string(), BufReader::new(file))
 }
 
@@ -170,12 +178,18 @@ pub(super) fn upright_cost((width, height): (u32, u32), orientation: Orientation
     u64::from(width) * u64::from(height) * bytes_a_pixel
 }
 
-/// Refuses what would take more than `MAX_DECODE_BYTES`.
+/// Refuses what would take more than `MAX_DECODE_BYTES`, or has a side over `MAX_SIDE`.
 pub(super) fn check_cost(
     name: &str,
     (width, height): (u32, u32),
     bytes: u64,
 ) -> Result<(), CameraError> {
+    // A side beyond what JPEG and GIF can have is nobody's photograph, and scaling it takes more
+    // than its pixels do.
+    let longest = width.max(height);
+    if longest > MAX_SIDE {
+        return Err(CameraError::TooLong { name: name.into(), width, height, limit: MAX_SIDE });
+    }
     if bytes <= MAX_DECODE_BYTES {
         return Ok(());
     }
@@ -271,6 +285,11 @@ mod tests {
 
     #[test]
     fn a_picture_too_large_is_refused_by_its_header_alone() {
+        let said = message(decode_bytes("wide.png", &png_header(3_000_000, 1)));
+        assert_eq!(
+            said,
+            "wide.png is too large: 3000000x1 pixels, and a side may have 65535; cut or scale it"
+        );
         let said = message(decode_bytes("big.png", &png_header(30_000, 30_000)));
         assert_eq!(
             said,
