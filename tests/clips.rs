@@ -55,6 +55,27 @@ fn an_annotated_clip_is_as_fast_as_its_original() {
 }
 
 #[test]
+fn an_annotated_clip_of_an_uneven_gif_shows_each_picture_when_its_time_comes() {
+    let folder = tempdir().unwrap();
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    for (grey, delay) in [(0, 1000), (100, 100), (200, 300), (250, 100)] {
+        let picture = image::RgbaImage::from_pixel(64, 48, image::Rgba([grey, grey, grey, 255]));
+        let delay = image::Delay::from_numer_denom_ms(delay, 1);
+        encoder.encode_frame(image::Frame::from_parts(picture, 0, 0, delay)).unwrap();
+    }
+    drop(encoder);
+    let path = write(folder.path(), "title.gif", bytes);
+    let out = folder.path().join("annotated.mjpg");
+    let result = run(&["video", text(&path), "--out", text(&out)]);
+    assert!(result.stdout.contains("summary: 4 frames"), "{}", result.stdout);
+    let again = run(&["video", text(&out), "--json"]).json();
+    let frames = again.iter().filter(|line| line["type"] == "frame");
+    // 1.0, 0.1 and 0.3 s of a tenth each, and the last.
+    assert_eq!((frames.count(), &again[14]["t"]), (15, &1.4.into()));
+}
+
+#[test]
 fn the_clip_itself_is_never_written_over() {
     let folder = tempdir().unwrap();
     let path = write(folder.path(), "room.mjpg", clip(3));

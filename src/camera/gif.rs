@@ -52,7 +52,7 @@ impl Gif {
         Ok(Self {
             path: path.to_path_buf(),
             first,
-            rate: shown.map(|shown| shown.as_secs_f32().recip()),
+            rate: shown.map(|shown| shown.min(DEFAULT_DELAY).as_secs_f32().recip()),
             frames,
             decoding: Some(decoding),
             number: 0,
@@ -114,7 +114,8 @@ impl Source for Gif {
         format!("file {}, an animated GIF", self.path.display())
     }
 
-    /// As the first picture's delay has it; they may differ.
+    /// As the first picture's delay has it, but ten at least: a title that stands for long says
+    /// nothing of what comes after it.
     fn rate(&self) -> Option<f32> {
         self.rate
     }
@@ -179,6 +180,7 @@ mod tests {
     #[test]
     fn its_rate_is_that_of_the_first_delay() {
         assert_eq!(open(&animation(&[40, 200])).rate(), Some(25.0));
+        assert_eq!(open(&animation(&[2000, 100])).rate(), Some(10.0));
         assert_eq!(open(&animation(&[0])).rate(), Some(10.0));
     }
 

@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use image::{ImageError, ImageResult};
@@ -14,6 +15,10 @@ use crate::picture::Picture;
 pub(super) struct ClipWriter {
     path: PathBuf,
     to: To,
+    rate: f32,
+    /// Pictures in the file, and the last of them.
+    written: u64,
+    last: Option<Picture>,
 }
 
 enum To {
@@ -41,10 +46,28 @@ impl ClipWriter {
             }
             _ => To::Ffmpeg(ffmpeg(path, rate)?),
         };
-        Ok(Self { path: path.to_path_buf(), to })
+        Ok(Self { path: path.to_path_buf(), to, rate, written: 0, last: None })
     }
 
-    pub fn write(&mut self, picture: &Picture) -> anyhow::Result<()> {
+    /// Shows `picture` from the second `at` of the clip on: the one before it stands until then, and
+    /// what comes too soon for the clip's rate is left out.
+    pub fn write(&mut self, picture: &Picture, at: Duration) -> anyhow::Result<()> {
+        let place = (at.as_secs_f64() * f64::from(self.rate)).round() as u64;
+        if self.written > place {
+            return Ok(());
+        }
+        if let Some(last) = self.last.take() {
+            while self.written < place {
+                self.append(&last)?;
+            }
+        }
+        self.append(picture)?;
+        self.last = Some(picture.clone());
+        Ok(())
+    }
+
+    fn append(&mut self, picture: &Picture) -> anyhow::Result<()> {
+        self.written += 1;
         let written = match &mut self.to {
             To::MotionJpeg(file, rate) => match rate.take() {
                 Some(rate) => encode_first(picture, rate, file),

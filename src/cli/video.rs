@@ -84,7 +84,7 @@ impl Show {
         }
         if let Some(clip) = &mut self.clip {
             picture::draw(&mut frame.picture, &marks::of_step(&step));
-            clip.write(&frame.picture)?;
+            clip.write(&frame.picture, frame.captured_at)?;
         }
         Ok(())
     }
