@@ -16,7 +16,9 @@ use crate::vision::Vision;
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
-    let in_terminal = std::io::stderr().is_terminal();
+    // The log may go through a pipe (`| tee log`), and the terminal still be what is closed.
+    let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let in_terminal = input.is_terminal() || output.is_terminal() || errors.is_terminal();
     shutdown.on_signals(in_terminal).context("signals cannot be watched")?;
     let hang_up = Arc::new(AtomicBool::new(false));
     if !in_terminal {

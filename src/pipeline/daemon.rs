@@ -230,19 +230,24 @@ impl Daemon {
         // Its wish is no more asked for.
         let _ = watch(&health(true));
         let left_behind = stages.wait(GRACE);
+        let totals = Totals {
+            time: clock.now(),
+            frames: tally.frames(),
+            dropped: slot.dropped() + camera_tally.passed_over(),
+            people: tally.people(),
+            untold: tally.untold(),
+            breakdowns: faults.total(),
+            losses: camera_tally.losses(),
+            broken: camera_tally.broken(),
+            left_behind,
+        };
         match faults.reason() {
-            Some(error) => Err(error),
-            None => Ok(Totals {
-                time: clock.now(),
-                frames: tally.frames(),
-                dropped: slot.dropped() + camera_tally.passed_over(),
-                people: tally.people(),
-                untold: tally.untold(),
-                breakdowns: faults.total(),
-                losses: camera_tally.losses(),
-                broken: camera_tally.broken(),
-                left_behind,
-            }),
+            Some(error) => {
+                // What was counted is told however it ends.
+                log::info!("failed after {totals}");
+                Err(error)
+            }
+            None => Ok(totals),
         }
     }
 }

@@ -47,14 +47,17 @@ impl Hearts {
         heart
     }
 
-    /// A stage that has not beaten for longer than it may, and for how long.
+    /// Of the stages that have not beaten for longer than they may the one furthest beyond it, and
+    /// for how long: those that wait for a stage that hangs fall silent after it.
     pub fn silent(&self, now: Duration) -> Option<(&'static str, Duration)> {
         let beating = self.beating.lock().unwrap_or_else(PoisonError::into_inner);
-        beating.iter().find_map(|watched| {
+        let silent = beating.iter().filter_map(|watched| {
             let last = Duration::from_millis(watched.last.upgrade()?.load(Ordering::Relaxed));
             let silence = now.saturating_sub(last);
-            (silence > watched.limit).then_some((watched.stage, silence))
-        })
+            (silence > watched.limit).then_some((watched, silence))
+        });
+        let worst = silent.max_by_key(|(watched, silence)| silence.saturating_sub(watched.limit));
+        worst.map(|(watched, silence)| (watched.stage, silence))
     }
 }
 
@@ -99,6 +102,15 @@ mod tests {
             let silent = hearts.silent(second(now));
             assert_eq!(silent, (now > 30).then(|| ("vision", second(now - 10))));
         }
+    }
+
+    #[test]
+    fn of_two_silent_stages_the_one_that_fell_silent_first_is_named() {
+        let hearts = Hearts::new(Clock::start());
+        let (vision, control) = (hearts.heart("vision", LIMIT), hearts.heart("control", LIMIT));
+        control.beat_at(second(10));
+        vision.beat_at(second(11));
+        assert_eq!(hearts.silent(second(40)), Some(("control", second(30))));
     }
 
     #[test]
