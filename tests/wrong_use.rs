@@ -106,6 +106,35 @@ fn check_says_what_is_in_force() {
 }
 
 #[test]
+fn check_tells_neither_a_command_nor_a_mode_that_is_not_used() {
+    let result: support::Result = maskgate(&["check"])
+        .env("MASKGATE__CAMERA__SOURCE", "pipe:curl -fsSu door:secret http://camera/video")
+        .env("MASKGATE__GPIO__BACKEND", "cdev")
+        .env("MASKGATE__GPIO__MODE_SWITCH", "5")
+        .env("MASKGATE__ALARM__MODE", "hard")
+        .output()
+        .unwrap()
+        .into();
+    // Without such a line on this machine it is refused, and with one it is told: the command in neither.
+    assert!(!result.stdout.contains("secret") && !result.stderr.contains("secret"));
+    for (source, shown) in [
+        ("curl -u door:secret http://camera/video", "\"curl …\" is not allowed"),
+        ("rtsp://door:se cret@camera/1", "\"rtsp://*** …\" is not allowed"),
+    ] {
+        let result: support::Result =
+            maskgate(&["check"]).env("MASKGATE__CAMERA__SOURCE", source).output().unwrap().into();
+        result.refused(2, &[shown]);
+        assert!(!result.stderr.contains("cret"), "{}", result.stderr);
+    }
+    let folder = tempdir().unwrap();
+    let text_of = "[camera]\nsource = \"pipe:curl -H 'Auth: secret'\nwidth = 640\n";
+    let path = write(folder.path(), "box.toml", text_of);
+    let result = run(&["check", "--config", text(&path)]);
+    result.refused(2, &["box.toml", "line 2"]);
+    assert!(!result.stderr.contains("secret"), "{}", result.stderr);
+}
+
+#[test]
 fn check_probe_takes_a_frame_and_opens_the_lines() {
     let result: support::Result = maskgate(&["check", "--probe"])
         .env("MASKGATE__CAMERA__SOURCE", "demo")

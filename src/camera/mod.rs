@@ -86,7 +86,8 @@ pub trait Source: Send {
 /// begins again at its end and is neither cropped nor turned, a file ends once; both are played at
 /// their own speed.
 pub fn open(camera: &config::Camera) -> Result<Box<dyn Source>, CameraError> {
-    let unknown = || CameraError::UnknownSource { source_text: camera.source.clone() };
+    let unknown =
+        || CameraError::UnknownSource { source_text: config::without_arguments(&camera.source) };
     let source: Box<dyn Source> = match camera.source.split_once(':') {
         None if camera.source == "demo" => {
             return Ok(Box::new(Paced::new(Box::new(Demo::looping()?))));
@@ -166,6 +167,7 @@ mod tests {
     fn a_source_that_is_not_understood_is_shown_with_what_may_stand_there() {
         for source in ["", "demo:", "webcam", "file:", "v4l2:", "pipe: ", "rtsp://door", "Demo"] {
             let said = open(&camera(source)).err().unwrap().to_string();
+            let source = source.trim_end();
             assert!(said.starts_with(&format!("[camera] source = \"{source}\" is not")), "{said}");
             assert!(said.contains("demo, file:PATH"), "{said}");
         }

@@ -2,7 +2,7 @@ use anyhow::anyhow;
 
 use super::output::Output;
 use super::{Common, Failure};
-use crate::config::{AlarmMode, Backend, Config, without_passwords};
+use crate::config::{AlarmMode, Backend, Config, without_arguments};
 use crate::vision::{Classifier, Detector};
 use crate::{camera, gpio};
 
@@ -26,14 +26,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut output = Output::new(true);
     output.line(loaded.describe())?;
     models.iter().try_for_each(|model| output.line(model))?;
-    output.line(format_args!(
-        "source: {}, wanted {}x{} at {} frames a second",
-        without_passwords(&config.camera.source.to_string()),
-        config.camera.width,
-        config.camera.height,
-        config.camera.fps
-    ))?;
+    output.line(source(config))?;
+    // Simulated lines have no switch.
+    let switched =
+        config.gpio.mode_switch.line.is_some() && config.gpio.backend != Backend::Simulated;
     output.line(match config.alarm.mode {
+        _ if switched => {
+            "alarm: hard while the switch gpio.mode_switch is on, soft while it is off, whatever \
+             [alarm] mode says"
+        }
         AlarmMode::Soft => "alarm: soft, lamps and buzzer",
         AlarmMode::Hard => "alarm: hard, lamps, buzzer and door",
     })?;
@@ -42,6 +43,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         probe(config, &mut output)?;
     }
     output.finish()
+}
+
+/// Where frames come from; only a camera can be asked for a size and a rate.
+fn source(config: &Config) -> String {
+    let camera = &config.camera;
+    let source = format!("source: {}", without_arguments(&camera.source));
+    match camera.source.starts_with("v4l2:") {
+        true => format!(
+            "{source}, wanted {}x{} at {} frames a second",
+            camera.width, camera.height, camera.fps
+        ),
+        false => source,
+    }
 }
 
 /// Loads each model by itself, so that one that is wrong does not hide the other. A line for

@@ -15,7 +15,7 @@ pub struct Camera {
     pub width: u32,
     /// Wanted height in pixels.
     pub height: u32,
-    /// Wanted frames a second.
+    /// Frames a second that a V4L2 camera is asked for.
     pub fps: u32,
     /// The pixel format to take from a camera, or that of raw frames from a pipe.
     pub format: FrameFormat,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
 
 use super::keys::{KEYS, Key};
-use super::{Config, without_passwords};
+use super::{Config, without_arguments, without_passwords};
 
 /// Read when no file is named on the command line and it exists.
 pub const DEFAULT_PATH: &str = "/etc/maskgate/maskgate.toml";
@@ -138,13 +138,20 @@ fn from_layers(
 }
 
 /// The parser's own words, with line and column, without the crate's preface. They show the line,
-/// which may be that of a camera with its password.
+/// save where it may be that of a camera with its password.
 fn syntax(error: config::ConfigError) -> String {
     let words = match error {
         config::ConfigError::FileParse { cause, .. } => cause.to_string(),
         other => other.to_string(),
     };
-    without_passwords(words.trim_end())
+    let secret = ["source", "pipe:", "://", "@", " -"];
+    let lines = words.trim_end().lines().map(|line| match line.split_once(" | ") {
+        Some((number, shown)) if secret.iter().any(|sign| shown.contains(sign)) => {
+            format!("{number} | …")
+        }
+        _ => line.to_owned(),
+    });
+    without_passwords(&lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// The environment variable that sets `key`.
@@ -218,7 +225,13 @@ impl Layers {
 }
 
 fn not_allowed(key: &Key, value: &Value) -> String {
-    format!("{} is not allowed; allowed is {}", shown(value), key.allowed.describe())
+    let shown = match &value.kind {
+        ValueKind::String(text) if key.name == "camera.source" => {
+            format!("{:?}", without_arguments(text))
+        }
+        _ => shown(value),
+    };
+    format!("{shown} is not allowed; allowed is {}", key.allowed.describe())
 }
 
 /// The value as it would be written in TOML.

@@ -17,7 +17,7 @@ pub use camera::{Camera, FrameFormat, PowerLine, Region, Setting};
 pub use gpio::{Backend, Gpio};
 pub use lines::{Drive, InputLine, LineRef, OutputLine, Pattern, Pull, Shape};
 pub use load::{ConfigError, DEFAULT_PATH, Loaded, Problem, from_text, load};
-pub use passwords::without_passwords;
+pub use passwords::{without_arguments, without_passwords};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -94,7 +94,8 @@ pub struct Tracking {
     pub min_looks: u32,
     /// Seconds these looks must span, 0 to 10.
     pub min_span_s: f32,
-    /// Confidence that gives a verdict and that changes it, 0.55 to 0.99.
+    /// Confidence that gives a verdict and that changes it, 0.55 to 0.9: more is never reached where
+    /// frames are few.
     pub confidence: f32,
     /// Seconds after which a look counts half, 0.05 to 10. Shorter follows a mask that comes off
     /// sooner, longer forgives more wrong looks.
@@ -137,8 +138,8 @@ pub struct Alarm {
     pub mode: AlarmMode,
     /// Seconds the alarm stays on after nobody without a right mask is there any more, 0 to 60.
     pub hold_s: f32,
-    /// Seconds the buzzer stays silent after it sounded and after an alarm, 0 to 3600. Lamps do
-    /// not wait.
+    /// Seconds the buzzer stays silent after it sounded and after an alarm in which it did, 0 to
+    /// 3600. Lamps do not wait.
     pub cool_down_s: f32,
     /// Whether a mask under nose or chin is an alarm; if not, it counts as worn.
     pub incorrect_alarms: bool,

@@ -167,6 +167,24 @@ mod tests {
     }
 
     #[test]
+    fn the_highest_confidence_that_may_be_asked_for_is_reached_by_clear_looks() {
+        for (fps, half_life) in [(4, 0.05), (5, 0.3), (5, 10.0), (15, 0.05), (30, 0.3)] {
+            let settings = Settings {
+                confidence: 0.9,
+                half_life: Duration::from_secs_f32(half_life),
+                ..default_settings()
+            };
+            let mut belief = Belief::default();
+            for frame in 0..4 * fps {
+                let at = Duration::from_secs(1) * frame / fps;
+                belief.see(&look(0.0, 0.0, 60.0, BARE), at, &settings);
+            }
+            let verdict = belief.verdict();
+            assert!(verdict.is_some(), "{fps} fps, half-life {half_life} s: {belief:?}");
+        }
+    }
+
+    #[test]
     fn one_wrong_look_at_any_moment_makes_no_verdict() {
         for fps in [5, 10, 25] {
             for wrong in 0..fps * 2 {

@@ -167,7 +167,7 @@ fn a_value_out_of_range_is_told_with_its_range() {
             "[camera]\nsource = \"usb\"",
             "allowed is \"demo\", \"file:PATH\", \"v4l2:DEVICE\" or \"pipe:COMMAND\"",
         ),
-        ("[camera]\nsource = \"pipe: \"", "\"pipe: \" is not allowed"),
+        ("[camera]\nsource = \"pipe: \"", "\"pipe:\" is not allowed"),
         ("[camera]\nrotate = 45", "45 is not allowed; allowed is one of 0, 90, 180, 270"),
         ("[camera]\ncrop = \"320x240\"", "allowed is \"WIDTHxHEIGHT+LEFT+TOP\" in pixels"),
         ("[camera]\ncrop = \"8x240+0+0\"", "16x16 or larger"),
