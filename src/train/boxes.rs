@@ -194,6 +194,21 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
     Ok(Boxes { images, skipped })
 }
 
+impl Boxes {
+    /// Takes out the pictures of which not every row gave a box, in which a face may be where no box
+    /// is; a line for each is added to `skipped`.
+    pub fn without_incomplete(mut self) -> Self {
+        let (whole, incomplete): (Vec<_>, Vec<_>) =
+            self.images.into_iter().partition(|image| image.complete);
+        self.images = whole;
+        let told = |image: AnnotatedImage| {
+            format!("{}: left out, for a row about it cannot be used", image.path.display())
+        };
+        self.skipped.extend(incomplete.into_iter().map(told));
+        self
+    }
+}
+
 /// The first line of a CSV with everything [`read`] takes, and columns of the writer's own.
 pub fn header(own: &[&str]) -> csv::Result<String> {
     let before = ["image", "xmin", "ymin", "xmax", "ymax", "label", "ignore"];

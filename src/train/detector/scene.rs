@@ -59,15 +59,15 @@ impl Scenes {
 
 /// Reads a CSV and says what was left out: rows, and pictures in which a face may be where no box is.
 pub fn annotated(name: &str) -> Result<Vec<AnnotatedImage>> {
-    let mut boxes = boxes::read_named(name)?;
-    for image in boxes.images.iter().filter(|image| !image.complete) {
-        log::warn!("left out {}: a row about it cannot be used", image.path.display());
-    }
-    boxes.images.retain(|image| image.complete);
-    for line in boxes.skipped.iter().take(20) {
-        log::warn!("skipped {line}");
-    }
-    log::info!("{name}: {} pictures, {} rows skipped", boxes.images.len(), boxes.skipped.len());
+    let boxes = boxes::read_named(name)?;
+    let rows = boxes.skipped.len();
+    let boxes = boxes.without_incomplete();
+    let pictures = boxes.skipped.len() - rows;
+    boxes.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+    log::info!(
+        "{name}: {} pictures, {rows} rows skipped, {pictures} pictures left out for them",
+        boxes.images.len()
+    );
     Ok(boxes.images)
 }
 

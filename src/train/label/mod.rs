@@ -15,6 +15,7 @@ use self::review::{Review, Verdict, Verdicts};
 use super::boxes::{self, AnnotatedImage, Annotation};
 use super::fit::beside;
 use super::pictures;
+use super::synthesise::share;
 use crate::config;
 use crate::picture::{Face, Picture, Point, Rect};
 use crate::vision::model::ModelFile;
@@ -47,10 +48,10 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(96..=1920))]
     size: Vec<u32>,
     /// Best score from which a face that two views agree on is believed
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 0.6, value_parser = share)]
     believe: f32,
     /// Best score from which something is ignored instead of being called background
-    #[arg(long, default_value_t = 0.4)]
+    #[arg(long, default_value_t = 0.4, value_parser = share)]
     doubt: f32,
     /// Folder for pages of what is neither surely a face nor surely none, to be looked at, and a CSV to
     /// say in which it is
@@ -64,7 +65,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     classifier: Option<PathBuf>,
     /// Probability from which its word is taken
-    #[arg(long, default_value_t = 0.9, requires = "classifier")]
+    #[arg(long, default_value_t = 0.9, requires = "classifier", value_parser = share)]
     sure: f32,
 }
 
@@ -117,7 +118,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut file = File::create(&part).with_context(unwritable)?;
 
     let mut csv = boxes::header(&["score"])?;
-    let (mut faces, mut ignored, mut failed) = (0, 0, unreadable);
+    let (mut faces, mut ignored, mut failed) = (0, 0, 0);
     for (index, image) in images.iter().enumerate() {
         let picture = match pictures::open(&image.path) {
             Ok(picture) => picture,
@@ -166,9 +167,10 @@ pub fn run(args: &Args) -> Result<()> {
         println!("{}: {} to be looked at", folder.display(), review.write(folder)?);
     }
     println!(
-        "{}: {} pictures, {faces} faces, {ignored} ignored regions, {failed} unreadable",
+        "{}: {} pictures, {faces} faces, {ignored} ignored regions, {} unreadable",
         args.out.display(),
-        images.len()
+        images.len() - failed,
+        failed + unreadable
     );
     Ok(())
 }
@@ -181,11 +183,15 @@ fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize, usize)> {
         let (images, unreadable) = pictures_in(&args.images)?;
         return Ok((images, 0, unreadable));
     }
-    let known = boxes::read_in(&known_csv, &args.images)?;
+    let read = boxes::read_in(&known_csv, &args.images)?;
+    // What the CSV could not say of them, nobody can: their faces are neither taken nor looked for.
+    let incomplete = read.images.iter().filter(|image| !image.complete);
+    let mut named: HashSet<PathBuf> = incomplete.map(|image| image.path.clone()).collect();
+    let known = read.without_incomplete();
     known.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
     let mut images = known.images;
     let annotated = images.len();
-    let named: HashSet<PathBuf> = images.iter().map(|image| image.path.clone()).collect();
+    named.extend(images.iter().map(|image| image.path.clone()));
     let (others, unreadable) = pictures_in(&args.images)?;
     images.extend(others.into_iter().filter(|image| !named.contains(&image.path)));
     if images.len() > annotated {

@@ -108,6 +108,38 @@ fn a_folder_is_completed_with_the_csv_of_its_whole_name_and_with_what_that_lacks
 }
 
 #[test]
+fn a_picture_with_a_row_that_cannot_be_read_is_left_out_though_it_lies_in_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets");
+    let pictures = folder.path().join("door");
+    fs::create_dir(&pictures).unwrap();
+    for name in ["bare_face.jpg", "masked_face.jpg"] {
+        fs::copy(assets.join(name), pictures.join(name)).unwrap();
+    }
+    let rows = "image,xmin,ymin,xmax,ymax\nbare_face.jpg,1,1,sixty,60\nmasked_face.jpg,,,,\n";
+    fs::write(folder.path().join("door.csv"), rows).unwrap();
+    let detector = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/detector.onnx");
+    let out = folder.path().join("new.csv");
+    let words = [&detector, &pictures, &out].map(|path| path.display().to_string());
+    let words = ["label", "--teacher", &words[0], "--images", &words[1], "--out", &words[2]];
+    run(&Line::try_parse_from(words).unwrap().args).unwrap();
+    let told = boxes::read_in(&out, &pictures).unwrap().images;
+    let names: Vec<_> = told.iter().map(|image| image.path.file_name().unwrap()).collect();
+    assert_eq!(names, ["masked_face.jpg"]);
+}
+
+#[test]
+fn scores_that_can_be_none_are_refused() {
+    for (option, wrong) in [("--believe", "nan"), ("--doubt", "40"), ("--sure", "-1")] {
+        let option = format!("{option}={wrong}");
+        let words = ["label", "--teacher", "t", "--images", "i", "--out", "o", &option];
+        let error = Line::try_parse_from(words.iter().chain(&["--classifier", "c"]));
+        let error = error.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("not a share of 0 to 1"), "{option}: {error}");
+    }
+}
+
+#[test]
 fn what_is_called_a_face_is_ignored_beside_annotated_ones_and_learned_elsewhere() {
     let at = |x: f32| Rect { x1: x, y1: 10.0, x2: x + 20.0, y2: 30.0 };
     let folder = tempfile::tempdir().unwrap();
@@ -165,6 +197,6 @@ fn a_sure_classifier_says_what_the_faces_wear_and_an_unsure_one_nothing() {
     let told = labels(&["--classifier", &classifier, "--sure", "0.5"]);
     let wanted = [vec![Some(Label::WithoutMask)], vec![], vec![Some(Label::WithMask)]];
     assert_eq!(told, wanted);
-    assert_eq!(labels(&["--classifier", &classifier, "--sure", "1.01"])[0], [None]);
+    assert_eq!(labels(&["--classifier", &classifier, "--sure", "1"])[0], [None]);
     assert_eq!(labels(&[])[0], [None]);
 }

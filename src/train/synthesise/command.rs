@@ -106,6 +106,8 @@ pub struct Summary {
     /// as masked.
     pub left: usize,
     pub unreadable: usize,
+    /// Rows and pictures of a CSV, and folders within folders, that were left out.
+    pub left_out: usize,
     pub without_face: usize,
     /// Pictures in which no face could be drawn on.
     pub unusable: usize,
@@ -126,8 +128,12 @@ pub fn run(args: &Args) -> Result<()> {
         summary.left
     );
     println!(
-        "skipped: {} unreadable, {} without a face, {} without a face to draw on, {} of several versions",
-        summary.unreadable, summary.without_face, summary.unusable, summary.undrawn
+        "skipped: {} rows or folders, {} unreadable, {} without a face, {} without a face to draw on, {} of several versions",
+        summary.left_out,
+        summary.unreadable,
+        summary.without_face,
+        summary.unusable,
+        summary.undrawn
     );
     Ok(())
 }
@@ -187,7 +193,7 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
         .collect();
     meter.finish();
 
-    let mut summary = Summary { unreadable: skipped.len(), ..Summary::default() };
+    let mut summary = Summary { left_out: skipped.len(), ..Summary::default() };
     let mut csv = boxes::header(&["kind", "wear"])?;
     let mut tiles = Vec::new();
     for (made, bare) in made.into_iter().zip(&bare) {

@@ -50,7 +50,8 @@ pub fn sources(option: &str, names: &[String]) -> Result<(Vec<Source>, Vec<Strin
             }
         } else {
             let boxes = boxes::read_named(name)
-                .with_context(|| format!("{option} {name} is no folder of pictures, so a CSV"))?;
+                .with_context(|| format!("{option} {name} is no folder of pictures, so a CSV"))?
+                .without_incomplete();
             skipped.extend(boxes.skipped);
             let marked = |AnnotatedImage { path, faces, .. }| Source { path, marked: Some(faces) };
             sources.extend(boxes.images.into_iter().map(marked));
