@@ -34,6 +34,12 @@ impl History {
         Self { path, rows: rows.filter(|row: &Row| row.at <= done).collect() }
     }
 
+    /// Takes out what was measured after `at` epochs or steps; empty where nothing was.
+    pub fn forget(&mut self, at: usize) -> BTreeMap<String, f64> {
+        let row = self.rows.iter().position(|row| row.at == at).map(|row| self.rows.remove(row));
+        row.map(|row| row.figures).unwrap_or_default()
+    }
+
     /// Adds what was measured after `at` epochs or steps.
     pub fn push(&mut self, at: usize, figures: &[(&str, f64)]) -> Result<()> {
         let figures = figures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
@@ -97,6 +103,21 @@ mod tests {
         assert_eq!(chart.lines[0].points, [(1.0, 0.9), (2.0, 0.5), (3.0, 0.3)]);
         assert_eq!(chart.lines[1].points.len(), 2, "a figure that was not measured is left out");
         assert!(chart.y.start < 0.1 && chart.y.end > 0.9 && chart.x.end == 3.0);
+    }
+
+    #[test]
+    fn what_was_measured_at_a_step_can_be_measured_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = folder.path().join("run");
+        let mut history = History::open(&checkpoint, 0);
+        history.push(4, &[("loss", 0.9)]).unwrap();
+        let mut again = History::open(&checkpoint, 4);
+        assert_eq!(again.forget(4), [("loss".to_owned(), 0.9)].into());
+        assert!(again.forget(4).is_empty());
+        again.push(4, &[("accuracy", 0.8)]).unwrap();
+        let chart = History::open(&checkpoint, 4).chart("", "", &["loss", "accuracy"]);
+        assert_eq!(chart.lines[0].points, []);
+        assert_eq!(chart.lines[1].points, [(4.0, 0.8)]);
     }
 
     #[test]

@@ -361,7 +361,7 @@ impl Args {
             });
         }
         let mut written = [("out", Some(&self.out)), ("report", self.report.as_ref())].into_iter();
-        let inside = |path: &PathBuf| path.starts_with(&self.checkpoint);
+        let inside = |path: &PathBuf| lies_in(path, &self.checkpoint);
         if let Some((option, Some(path))) = written.find(|(_, path)| path.is_some_and(inside)) {
             return Err(ClassifierError::Option {
                 option,
@@ -377,6 +377,22 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// Whether `path`, which need not be there, lies in `folder`, however both are written.
+pub fn lies_in(path: &Path, folder: &Path) -> bool {
+    real(path).starts_with(real(folder))
+}
+
+/// Without links, as far as it is there, and without `.` and `..`.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for ancestor in path.ancestors() {
+        if let (Ok(there), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
+            return there.join(rest);
+        }
+    }
+    path
 }
 
 /// Whether both are there and one.

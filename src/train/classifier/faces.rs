@@ -1,6 +1,7 @@
 //! The faces of a training or a judgement, and which classes they are of.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::DataArgs;
@@ -15,7 +16,12 @@ const FEWEST: usize = 4;
 pub fn sources(options: &DataArgs) -> Vec<String> {
     let name = |origin: &Origin| {
         let csv = origin.path.extension().is_some_and(|e| e == "csv");
-        let name = if csv { origin.path.file_stem() } else { origin.path.file_name() };
+        // A folder may be called `.`.
+        let folder = || origin.path.canonicalize().unwrap_or_else(|_| origin.path.clone());
+        let name = match csv {
+            true => origin.path.file_stem().map(OsStr::to_os_string),
+            false => folder().file_name().map(OsStr::to_os_string),
+        };
         name.unwrap_or_default().to_string_lossy().into_owned()
     };
     let names: Vec<String> = options.data.iter().map(name).collect();

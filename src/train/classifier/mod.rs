@@ -12,8 +12,8 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
-pub(in crate::train) use args::same_file;
 pub use args::{Args, DataArgs};
+pub(in crate::train) use args::{lies_in, same_file};
 pub use training::train;
 
 use super::data::{Cut, DataError, Sides};

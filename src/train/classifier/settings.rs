@@ -116,6 +116,7 @@ impl Args {
         for (side, cuts) in [&crops.train, &crops.validation].into_iter().enumerate() {
             for cut in cuts {
                 digest.face(&cut.path, cut.bounds, &[side as u8, cut.label as u8]);
+                digest.pixels(&cut.picture);
                 // Where it was found the detector's file says.
                 for placed in cut.placed.iter().chain(cut.found.iter().flat_map(|f| &f.placed)) {
                     digest.landmarks(&placed.landmarks);

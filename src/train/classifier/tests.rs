@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use clap::Parser;
 
-use super::{Args, ClassifierError, DataArgs, faces, judge, ship, train};
+use super::{Args, ClassifierError, DataArgs, faces, judge, lies_in, ship, train};
 use crate::picture::{Label, Picture, Probabilities};
 use crate::train::data::tests::toy_folder;
 use crate::train::data::{Cut, DataError, Teacher};
@@ -140,6 +140,22 @@ fn a_model_takes_the_place_of_nothing_that_it_is_made_from() {
 }
 
 #[test]
+fn what_lies_in_a_folder_is_known_however_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint");
+    std::fs::create_dir(&checkpoint).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&checkpoint, &link).unwrap();
+    for inside in [checkpoint.join("a.onnx"), checkpoint.join("./new/a.onnx"), link.join("a.onnx")]
+    {
+        assert!(lies_in(&inside, &checkpoint), "{}", inside.display());
+    }
+    assert!(!lies_in(&folder.path().join("checkpoint-2/a.onnx"), &checkpoint));
+    assert!(lies_in(Path::new("./none/a.onnx"), Path::new("none")));
+    assert!(!lies_in(Path::new("a.onnx"), Path::new("none")));
+}
+
+#[test]
 fn sources_of_one_name_are_told_apart_by_their_folders() {
     let names = |data: &[&str]| {
         let data = data.iter().map(|origin| origin.parse().unwrap()).collect();
@@ -153,6 +169,7 @@ fn sources_of_one_name_are_told_apart_by_their_folders() {
     };
     assert_eq!(names(&["a/door.2024", "b/hall.csv"]), ["door.2024", "hall"]);
     assert_eq!(names(&["a/faces", "b/faces.csv", "c"]), ["a/faces", "b/faces", "c"]);
+    assert_ne!(names(&["."]), [""]);
 }
 
 #[test]

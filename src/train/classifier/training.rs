@@ -234,13 +234,19 @@ fn tell_size(
     network: &Network,
 ) -> Result<(), ClassifierError> {
     let written = network::export(&network.valid(), options.input as usize, &[])?;
+    let tensors = parameters::take(network);
+    let learned: usize = tensors
+        .iter()
+        .filter(|(path, _)| !parameters::is_statistic(path))
+        .map(|(_, tensor)| tensor.values.len())
+        .sum();
     eprintln!(
         "{} {} at {} px: {:.1} M multiply-adds a face, {:.2} M parameters, {:.0} kB",
         config.kind.name(),
         config.width,
         options.input,
         written.multiply_adds as f64 / 1e6,
-        network.num_params() as f64 / 1e6,
+        learned as f64 / 1e6,
         written.bytes.len() as f64 / 1e3,
     );
     Ok(())

@@ -9,7 +9,7 @@ use super::fit::{self, Fit, Start, Told};
 use super::judge::{self, Judgement};
 use super::network::Channels;
 use super::{pages, scene};
-use crate::train::classifier::{same_file, ship};
+use crate::train::classifier::{lies_in, same_file, ship};
 use crate::train::device::Choice;
 use crate::train::digest::Digest;
 use crate::train::history::History;
@@ -17,6 +17,9 @@ use crate::train::random::hash_of;
 use crate::train::{WrongUse, label, synthesise};
 use crate::vision;
 use crate::vision::model::ModelFile;
+
+/// Names of the parts of the loss, in their order.
+const LOSSES: [&str; 3] = ["loss of scores", "loss of boxes", "loss of landmarks"];
 
 /// False boxes an image at which recall is told.
 const FALSE_PER_IMAGE: f32 = 0.5;
@@ -105,7 +108,7 @@ fn check(args: &Args) -> Result<(), WrongUse> {
         return Err(WrongUse(wrong));
     }
     let mut written = [Some(&args.out), args.report.as_ref()].into_iter().flatten();
-    if let Some(path) = written.find(|path| path.starts_with(&args.checkpoint)) {
+    if let Some(path) = written.find(|path| lies_in(path, &args.checkpoint)) {
         let path = path.display();
         let wrong = format!("{path}: in the folder of the --checkpoint, which is replaced whole");
         return Err(WrongUse(wrong));
@@ -201,8 +204,15 @@ pub fn run(args: &Args) -> Result<()> {
                 println!("step {}: {answer}", told.step);
             }
             // Opened anew each time: what is on disk goes with the checkpoint taken up.
-            let mut history = History::open(&args.checkpoint, told.step.saturating_sub(1));
-            history.push(told.step, &figures(told, answer.as_ref()))?;
+            let mut history = History::open(&args.checkpoint, told.step);
+            let before = history.forget(told.step);
+            let mut figures = figures(told, answer.as_ref());
+            if told.losses.is_none() {
+                // Taken up after its last step: what these were is known.
+                let losses = before.iter().filter(|(name, _)| LOSSES.contains(&name.as_str()));
+                figures.extend(losses.map(|(name, loss)| (name.as_str(), *loss)));
+            }
+            history.push(told.step, &figures)?;
             if let Some(folder) = &args.report {
                 curves(&history, answer.is_some(), folder)?;
                 if let Some(found) = found {
@@ -221,9 +231,8 @@ fn digest<'a>(sources: impl Iterator<Item = &'a scene::Scenes>, args: &Args) -> 
     for source in sources {
         let name = Path::new(&source.name);
         for scene in &source.scenes {
-            // Enough of its pixels to tell it from others.
-            let pixels: Vec<u8> = scene.picture.pixels().iter().step_by(1009).copied().collect();
-            digest.face(name, None, &pixels);
+            digest.face(name, None, &[]);
+            digest.pixels(&scene.picture);
             for face in &scene.faces {
                 let kind = [u8::from(face.ignore), u8::from(face.bare)];
                 digest.face(name, Some(face.bounds), &kind);
@@ -240,9 +249,8 @@ fn digest<'a>(sources: impl Iterator<Item = &'a scene::Scenes>, args: &Args) -> 
 
 /// What is drawn as curves.
 fn figures(told: &Told, answer: Option<&Judgement>) -> Vec<(&'static str, f64)> {
-    let [score, boxes, landmarks] = told.losses.map(f64::from);
-    let mut figures =
-        vec![("loss of scores", score), ("loss of boxes", boxes), ("loss of landmarks", landmarks)];
+    let losses = told.losses.into_iter().flat_map(|losses| losses.map(f64::from));
+    let mut figures: Vec<(&str, f64)> = LOSSES.into_iter().zip(losses).collect();
     let Some(answer) = answer else { return figures };
     figures.push(("average precision", f64::from(answer.average_precision)));
     let near = answer.recalls.iter().find(|r| r.label == "all" && r.size == "24 px and over");

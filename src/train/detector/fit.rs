@@ -52,8 +52,9 @@ pub struct Fit {
 /// How far a training is when it is judged.
 pub struct Told {
     pub step: usize,
-    /// Mean loss of scores, boxes and landmarks since the last judgement.
-    pub losses: [f32; 3],
+    /// Mean loss of scores, boxes and landmarks since the last judgement; `None` without a step since
+    /// then, where a training was taken up after its last.
+    pub losses: Option<[f32; 3]>,
 }
 
 /// Where the weights come from; random where neither is given.
@@ -161,7 +162,7 @@ pub fn run(
             }
             let mean = losses.map(|sum| sum / (count - judged) as f32);
             judge(
-                &Told { step: count, losses: mean },
+                &Told { step: count, losses: Some(mean) },
                 &export::export(&norm::fold(averaged), kept)?,
             )?;
             (losses, judged) = ([0.0; 3], count);
@@ -182,7 +183,8 @@ pub fn run(
             kept
         }
     };
-    let mean = losses.map(|sum| sum / (fit.steps - judged).max(1) as f32);
+    let steps = fit.steps - judged;
+    let mean = (steps > 0).then(|| losses.map(|sum| sum / steps as f32));
     judge(&Told { step: fit.steps, losses: mean }, &export::export(&averaged, gain)?)
 }
 
