@@ -15,6 +15,8 @@ use crate::vision::model::ModelFile;
 
 /// A detection matches an annotated face from this IoU on; annotators draw boxes differently.
 const MATCH: f32 = 0.35;
+/// The same for the average precision, as Pascal VOC has it.
+const CLOSE: f32 = 0.5;
 
 /// A place in one of the pictures.
 #[derive(Clone, Debug)]
@@ -45,6 +47,8 @@ struct Known {
 /// Everything a detector said about a set of pictures, surest first.
 pub struct Findings {
     found: Vec<Found>,
+    /// Each score with whether its box matches a face closely.
+    close: Vec<(f32, bool)>,
     faces: Vec<Known>,
     images: usize,
     turned: Option<Turned>,
@@ -82,7 +86,7 @@ pub struct Judgement {
     pub landmark_error: Option<f32>,
     /// Whether heads that are turned away are seen to be, where landmarks are annotated.
     pub turned: Option<Turned>,
-    /// Average precision at the matching IoU, faces of 12 px and over.
+    /// Average precision where a box matches from an IoU of 0.5 on, faces of 12 px and over.
     pub average_precision: f32,
 }
 
@@ -100,7 +104,7 @@ pub fn opened(file: ModelFile, size: u32) -> Result<Detector> {
 
 /// Runs `detector` (threshold low) over `images`.
 pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findings> {
-    let mut found = Vec::new();
+    let (mut found, mut close) = (Vec::new(), Vec::new());
     let mut faces = Vec::new();
     let mut pose = Pose::default();
     let mut read = 0;
@@ -117,6 +121,7 @@ pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findin
         let scale = 320.0 / width.max(height) as f32;
         let spot = |bounds| Spot { path: image.path.clone(), bounds };
         let mut taken = vec![false; image.faces.len()];
+        let mut closely = taken.clone();
         let mut index = vec![None; image.faces.len()];
         for (at, face) in image.faces.iter().enumerate() {
             let width = face.bounds.width() * scale;
@@ -128,7 +133,16 @@ pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findin
         }
         for detection in detector.detect(&picture)? {
             let (score, spot) = (detection.score, spot(detection.bounds));
-            match best(&detection, &image.faces, &taken) {
+            let excused = excused(&detection, &image.faces, scale);
+            match best(&detection, &image.faces, &closely, CLOSE) {
+                Some(at) => {
+                    closely[at] = true;
+                    close.extend(index[at].map(|_| (score, true)));
+                }
+                None if excused => {}
+                None => close.push((score, false)),
+            }
+            match best(&detection, &image.faces, &taken, MATCH) {
                 Some(at) => {
                     taken[at] = true;
                     if let Some(index) = index[at] {
@@ -141,13 +155,14 @@ pub fn look(detector: &mut Detector, images: &[AnnotatedImage]) -> Result<Findin
                         }
                     }
                 }
-                None if excused(&detection, &image.faces, scale) => {}
+                None if excused => {}
                 None => found.push(Found { score, spot, face: None }),
             }
         }
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    Ok(Findings { found, faces, images: read, turned: pose.told() })
+    close.sort_by(|a, b| b.0.total_cmp(&a.0));
+    Ok(Findings { found, close, faces, images: read, turned: pose.told() })
 }
 
 impl Findings {
@@ -200,7 +215,7 @@ impl Findings {
             recalls,
             landmark_error: mean(self.faces.iter().filter_map(|face| face.landmark_error)),
             turned: self.turned,
-            average_precision: average_precision(&self.found, self.faces.len()),
+            average_precision: average_precision(&self.close, self.faces.len()),
         }
     }
 
@@ -231,11 +246,11 @@ impl Findings {
     }
 }
 
-/// The free face that overlaps the detection most.
-fn best(detection: &Face, faces: &[Annotation], taken: &[bool]) -> Option<usize> {
+/// The free face that overlaps the detection most, by `least` or more.
+fn best(detection: &Face, faces: &[Annotation], taken: &[bool], least: f32) -> Option<usize> {
     let overlap = |at: usize| faces[at].bounds.iou(&detection.bounds);
     (0..faces.len())
-        .filter(|&at| !taken[at] && !faces[at].ignore && overlap(at) >= MATCH)
+        .filter(|&at| !taken[at] && !faces[at].ignore && overlap(at) >= least)
         .max_by(|&a, &b| overlap(a).total_cmp(&overlap(b)))
 }
 
@@ -262,11 +277,11 @@ fn distance_between(known: &[Point; 5], found: &[Point; 5]) -> f32 {
 }
 
 /// Area under the precision-recall curve, precision made monotone as in Pascal VOC 2010.
-fn average_precision(found: &[Found], faces: usize) -> f32 {
+fn average_precision(found: &[(f32, bool)], faces: usize) -> f32 {
     let mut right = 0;
     let mut curve: Vec<(f32, f32)> = Vec::with_capacity(found.len());
-    for (at, detection) in found.iter().enumerate() {
-        right += usize::from(detection.face.is_some());
+    for (at, (_, hit)) in found.iter().enumerate() {
+        right += usize::from(*hit);
         curve.push((right as f32 / faces.max(1) as f32, right as f32 / (at + 1) as f32));
     }
     let mut precision = 0.0_f32;
@@ -283,7 +298,7 @@ impl std::fmt::Display for Judgement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{} images, threshold {:.3}, {:.2} false boxes an image, AP {:.3}, landmarks off by {}",
+            "{} images, threshold {:.3}, {:.2} false boxes an image, AP {:.3} (IoU 0.5), landmarks off by {}",
             self.images,
             self.threshold,
             self.false_per_image,
@@ -335,6 +350,7 @@ mod tests {
                 found(0.7, Some(1)),
                 found(0.2, None),
             ],
+            close: vec![(0.9, true), (0.8, false), (0.7, false), (0.2, false)],
             faces: vec![known(60.0), known(30.0), known(15.0)],
             images: 2,
             turned: None,
@@ -381,10 +397,34 @@ mod tests {
 
     #[test]
     fn average_precision_counts_false_boxes_only_above_a_face() {
-        let right = |at| found(0.9, Some(at));
-        assert_eq!(average_precision(&[right(0), right(1)], 2), 1.0);
-        assert_eq!(average_precision(&[right(0), right(1), found(0.1, None)], 2), 1.0);
-        assert_eq!(average_precision(&[found(0.95, None), right(0)], 2), 0.25);
+        let (right, wrong) = ((0.9, true), (0.9, false));
+        assert_eq!(average_precision(&[right, right], 2), 1.0);
+        assert_eq!(average_precision(&[right, right, wrong], 2), 1.0);
+        assert_eq!(average_precision(&[wrong, right], 2), 0.25);
         assert_eq!(average_precision(&[], 2), 0.0);
+    }
+
+    #[test]
+    fn a_box_that_lies_a_little_off_finds_its_face_and_counts_against_the_average_precision() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let path = root.join("tests/assets/bare_face.jpg");
+        let file = root.join("models/detector.onnx");
+        let mut detector = opened(ModelFile::open(&file, "", ("", &[])).unwrap(), 320).unwrap();
+        let picture = pictures::open(&path).unwrap();
+        let (width, height) = (picture.width(), picture.height());
+        let seen = detector.detect(&picture).unwrap()[0].bounds;
+        let mut judged = |shift: f32| {
+            let shift = shift * seen.width();
+            let bounds = Rect { x1: seen.x1 + shift, x2: seen.x2 + shift, ..seen };
+            let face = Annotation { bounds, label: None, ignore: false, landmarks: None };
+            let path = path.clone();
+            let image = AnnotatedImage { path, width, height, faces: vec![face], complete: true };
+            let answer = look(&mut detector, &[image]).unwrap().judge(0.0);
+            (answer.recalls.last().unwrap().recall, answer.average_precision)
+        };
+        assert_eq!(judged(0.0), (1.0, 1.0));
+        // An overlap of 0.6 of 1.4 widths.
+        assert_eq!(judged(0.4), (1.0, 0.0));
+        assert_eq!(judged(0.6), (0.0, 0.0));
     }
 }

@@ -18,8 +18,8 @@ const AROUND: f32 = 0.6;
 /// Side in pixels of a piece on a sheet.
 const SIDE: u32 = 128;
 
-/// Writes `precision-recall.png` and `.svg`, and for each detector `NAME-misses.png` and
-/// `NAME-false.png`, with a CSV each that names the pictures in the same order.
+/// Writes `precision-recall.png` and `.svg`, and for each detector `NAME.json` with its figures,
+/// `NAME-misses.png` and `NAME-false.png`, with a CSV each that names the pictures in the same order.
 pub fn write(findings: &[(String, Findings)], false_per_image: f32, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     let names = names(findings.iter().map(|(file, _)| file.as_str()));
@@ -29,7 +29,7 @@ pub fn write(findings: &[(String, Findings)], false_per_image: f32, folder: &Pat
         dashed: false,
     });
     let chart = Chart {
-        title: "Precision and recall, faces of 12 px and over in 320".into(),
+        title: "Precision and recall (IoU 0.35), faces of 12 px and over in 320".into(),
         x_label: "recall".into(),
         y_label: "precision".into(),
         x: 0.0..1.0,
@@ -38,6 +38,10 @@ pub fn write(findings: &[(String, Findings)], false_per_image: f32, folder: &Pat
     };
     chart.write(&folder.join("precision-recall"))?;
     for ((_, found), name) in findings.iter().zip(&names) {
+        let figures = serde_json::to_string_pretty(&found.judge(false_per_image))?;
+        let path = folder.join(format!("{name}.json"));
+        fs::write(&path, figures + "\n")
+            .with_context(|| format!("{}: cannot be written", path.display()))?;
         let misses = found.misses(false_per_image);
         let shown = tiles(&misses, |width| format!("{width:.0} px"));
         sheet::write(&shown, &folder.join(format!("{name}-misses.png")))?;
