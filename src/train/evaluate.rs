@@ -10,13 +10,13 @@ use super::WrongUse;
 use super::classifier::{self, DataArgs, Judged};
 use super::data::Origin;
 use super::detector::{self, Judging};
-use super::report::{self, Comparison};
+use super::report::{self, Comparison, Nearness};
 use crate::picture::Label;
 
 /// What to judge, on what.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// The classifier to judge, on --data; a second one is held against it face by face
+    /// The classifier to judge, on --data; a second one is held against it side by side
     #[arg(long, value_name = "FILE", requires = "data", num_args = 1..=2)]
     classifier: Vec<PathBuf>,
     /// The detectors to judge, on --boxes (ours, YuNet or UltraFace files); with --classifier the
@@ -24,13 +24,18 @@ pub struct Args {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     detector: Vec<PathBuf>,
     /// Labelled faces, as for training a classifier; may be given several times
-    #[arg(long, value_name = "[FOLDER=]PATH[=LABEL]", requires = "classifier")]
+    #[arg(
+        long,
+        value_name = "[FOLDER=]PATH[=LABEL]",
+        requires = "classifier",
+        conflicts_with = "boxes"
+    )]
     data: Vec<Origin>,
     /// A CSV of labels put right and faces to leave out
-    #[arg(long, value_name = "CSV", requires = "data")]
+    #[arg(long, value_name = "CSV", requires = "data", conflicts_with = "boxes")]
     corrections: Option<PathBuf>,
     /// Judge faces that have a box as the (one) --detector finds them, where it does: as in the daemon
-    #[arg(long, requires_all = ["data", "detector"])]
+    #[arg(long, requires_all = ["data", "detector"], conflicts_with = "boxes")]
     as_found: bool,
     /// Seed of the split that the classifier was trained with
     #[arg(long, default_value_t = 1)]
@@ -47,7 +52,7 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(96..=1920))]
     size: u32,
     /// False boxes an image at which a detector's recall is told
-    #[arg(long, default_value_t = 0.5, conflicts_with = "classifier")]
+    #[arg(long, default_value_t = 0.5, conflicts_with = "classifier", value_parser = rate)]
     false_per_image: f32,
     /// Figures as JSON instead of tables, one object a line for each model
     #[arg(long)]
@@ -57,8 +62,16 @@ pub struct Args {
     out: Option<PathBuf>,
     /// Folder for the faces whose labels the (first) classifier doubts most, on pages to look at
     /// and as a CSV to put right and give to --corrections; with --all for every face
-    #[arg(long, value_name = "DIR", requires = "data")]
+    #[arg(long, value_name = "DIR", requires = "data", conflicts_with = "boxes")]
     review: Option<PathBuf>,
+}
+
+/// So many a picture, 0 to 100.
+fn rate(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..=100.0).contains(&rate) => Ok(rate),
+        _ => Err("not a number from 0 to 100".into()),
+    }
 }
 
 /// Runs the command.
@@ -116,14 +129,43 @@ fn classifiers(args: &Args) -> Result<()> {
     if let [first, second] = judged.as_slice() {
         let truths: Vec<Label> = first.crops.iter().map(|cut| cut.label).collect();
         let told = Comparison::of(&truths, &first.answers, &second.answers);
+        let nearness = Nearness::of(&first.answers, &second.answers);
+        let reports = [&first.report, &second.report];
         if args.json {
-            println!("{}", json!({ "comparison": told }));
+            println!("{}", json!({ "comparison": told, "nearness": nearness }));
         } else {
-            println!(
-                "both right {}, only the first {}, only the second {}, both wrong {}",
-                told.both_right, told.only_first, told.only_second, told.both_wrong
-            );
+            print!("{}", report::beside(["first", "second"], reports, &nearness, &told));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn what_only_one_kind_of_model_is_judged_by_is_refused_with_the_other() {
+        let boxes = ["evaluate", "--detector", "d", "--boxes", "b.csv"];
+        for more in [
+            &["--data", "faces"][..],
+            &["--data", "faces", "--as-found"],
+            &["--data", "faces", "--corrections", "c.csv"],
+            &["--data", "faces", "--review", "r"],
+            &["--false-per-image", "nan"],
+            &["--false-per-image=-3"],
+        ] {
+            assert!(Line::try_parse_from(boxes.iter().chain(more)).is_err(), "{more:?}");
+        }
+        let args = Line::try_parse_from(boxes).unwrap().args;
+        assert_eq!((args.boxes.len(), args.false_per_image), (1, 0.5));
+    }
 }

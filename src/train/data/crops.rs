@@ -88,14 +88,15 @@ pub fn cut(
     cutting: &Cutting,
     progress: &(dyn Fn() + Sync),
 ) -> Result<Crops, DataError> {
-    let mut by_picture: BTreeMap<PathBuf, Vec<Sample>> = BTreeMap::new();
-    for sample in samples {
-        by_picture.entry(sample.path.clone()).or_default().push(sample);
-    }
+    let mut left_out = LeftOut::default();
+    let by_picture = once(samples, &mut left_out);
     let by_picture: Vec<(PathBuf, Vec<Sample>)> = by_picture.into_iter().collect();
     let finder = || Finder::new(cutting.detector.as_deref(), cutting.asks_daemon());
     // A detector that cannot be loaded is told before anything is read.
-    finder()?;
+    let sees = finder()?.sees();
+    if let Some(path) = cutting.detector.as_ref().filter(|_| cutting.as_found && !sees) {
+        return Err(DataError::NotOurs { path: path.clone() });
+    }
     let read: Vec<Made> = by_picture
         .into_par_iter()
         .map_init(finder, |finder, (path, faces)| {
@@ -105,7 +106,6 @@ pub fn cut(
         })
         .collect();
 
-    let mut left_out = LeftOut::default();
     let (mut fingerprints, mut faces) = (HashMap::new(), Vec::new());
     let (mut samples, mut cuts, mut assumed) = (Vec::new(), Vec::new(), Vec::new());
     for made in read {
@@ -125,6 +125,7 @@ pub fn cut(
             first.display()
         ));
     }
+    left_out.notes.extend(contradictions(&samples, &faces));
     let Split { mut sides, groups } = split(&samples, &fingerprints, &faces, cutting.seed);
     if cutting.sides == Sides::JudgeAll {
         sides.fill(Side::Validation);
@@ -151,6 +152,43 @@ pub fn cut(
         }
     }
     Ok(crops)
+}
+
+/// The faces of each picture, each of them once: of two that are named alike the first counts.
+fn once(samples: Vec<Sample>, left_out: &mut LeftOut) -> BTreeMap<PathBuf, Vec<Sample>> {
+    let mut by_picture: BTreeMap<PathBuf, Vec<Sample>> = BTreeMap::new();
+    for sample in samples {
+        let faces = by_picture.entry(sample.path.clone()).or_default();
+        match faces.iter().find(|face| face.bounds == sample.bounds) {
+            None => faces.push(sample),
+            Some(first) => {
+                let (path, label) = (sample.path.display(), first.label);
+                let line =
+                    format!("{path}: a face is named twice, as {label} and {}", sample.label);
+                left_out.add(1, line);
+            }
+        }
+    }
+    by_picture
+}
+
+/// What says of the same face that it is two things: at most one of them is right.
+fn contradictions(samples: &[Sample], faces: &[Fingerprint]) -> Option<String> {
+    let mut firsts: HashMap<Fingerprint, &Sample> = HashMap::new();
+    let mut pairs = Vec::new();
+    for (sample, face) in samples.iter().zip(faces) {
+        let first = *firsts.entry(*face).or_insert(sample);
+        if first.label != sample.label {
+            let told = |sample: &Sample| format!("{} ({})", sample.path.display(), sample.label);
+            pairs.push(format!("{} and {}", told(first), told(sample)));
+        }
+    }
+    let count = pairs.len();
+    pairs.truncate(10);
+    (count > 0).then(|| {
+        let dots = if count > pairs.len() { ", …" } else { "" };
+        format!("{count} faces look the same and have another label: {}{dots}", pairs.join(", "))
+    })
 }
 
 /// A face cut for either side: which one it is on is known only when all pictures were seen.

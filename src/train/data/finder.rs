@@ -46,6 +46,7 @@ pub struct Finder {
 
 impl Finder {
     /// With the detector at `model`, or by `FOLDER_SHARE` alone; `seen` is asked only where `daemon`.
+    /// That sees with detectors of ours alone: see [`Finder::sees`].
     pub fn new(model: Option<&Path>, daemon: bool) -> Result<Self, VisionError> {
         let Some(model) = model else { return Ok(Self { detector: None, daemons: vec![] }) };
         let load = |(width, height)| {
@@ -60,6 +61,11 @@ impl Finder {
         let frames = FRAMES.into_iter().filter(|_| daemon && ours);
         let daemons = frames.map(load).collect::<Result<_, _>>()?;
         Ok(Self { detector: Some(detector), daemons })
+    }
+
+    /// Whether `seen` can find anything.
+    pub fn sees(&self) -> bool {
+        !self.daemons.is_empty()
     }
 
     /// Where the daemon finds the faces in these boxes of a whole picture; `None` for those that it

@@ -65,6 +65,10 @@ pub enum DataError {
     UnknownLabel { argument: String, label: String },
     #[error("{path}: rows without a label; give one for all of them as --data {path}=without_mask")]
     NoLabel { path: PathBuf },
+    #[error(
+        "--as-found --detector {path}: a detector of this trainer's is wanted; for others leave --as-found out"
+    )]
+    NotOurs { path: PathBuf },
     #[error("{count} usable faces of {label} to learn from; at least {need} are needed")]
     TooFew { label: &'static str, count: usize, need: usize },
 }

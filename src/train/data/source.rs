@@ -109,6 +109,9 @@ impl Reading<'_> {
                 } else if file.is_dir() {
                     let line = format!("{}: a folder within a class folder", file.display());
                     self.left_out.add(1, line);
+                } else {
+                    let line = format!("{}: no file, or a link that leads nowhere", file.display());
+                    self.left_out.add(1, line);
                 }
             }
             if files.is_empty() {
@@ -123,7 +126,34 @@ impl Reading<'_> {
                 self.samples.push(Sample { path, bounds, landmarks, label, origin, person });
             }
         }
-        if any { Ok(()) } else { Err(DataError::NoClasses { path: path.to_owned() }) }
+        if !any {
+            return Err(DataError::NoClasses { path: path.to_owned() });
+        }
+        self.tell_others(path)
+    }
+
+    /// What lies beside the class folders: a class may be spelled otherwise.
+    fn tell_others(&mut self, path: &Path) -> Result<(), DataError> {
+        let unreadable = |source| DataError::Unreadable { path: path.to_owned(), source };
+        let mut others = Vec::new();
+        for entry in fs::read_dir(path).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            if Label::ALL.iter().all(|label| *label.name() != *entry.file_name()) {
+                others.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        others.sort();
+        if !others.is_empty() {
+            let classes = Label::ALL.map(Label::name).join(", ");
+            let (path, count) = (path.display(), others.len());
+            others.truncate(8);
+            self.left_out.notes.push(format!(
+                "{path}: {count} names beside the class folders ({classes}) are passed over: {}{}",
+                others.join(", "),
+                if count > others.len() { ", …" } else { "" }
+            ));
+        }
+        Ok(())
     }
 
     fn boxes(&mut self, origin: &Origin, index: usize) -> Result<(), DataError> {
@@ -139,12 +169,14 @@ impl Reading<'_> {
                 if face.ignore && !self.corrected(&image.path, face.bounds) {
                     continue;
                 }
+                // Asked of narrow ones too: a correction of one is not about nothing.
+                let given = face.label.or(origin.label);
+                let label = self.label(&image.path, Some(face.bounds), given);
                 if face.bounds.width() < MIN_WIDTH {
                     narrow += 1;
                     continue;
                 }
-                let given = face.label.or(origin.label);
-                let Some(label) = self.label(&image.path, Some(face.bounds), given) else {
+                let Some(label) = label else {
                     unlabelled += usize::from(given.is_none());
                     continue;
                 };

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Comparison, Report, percent};
+use super::{Comparison, Counts, Report, percent};
 use crate::picture::{Label, Probabilities};
 
 /// How near the answers of two models are.
@@ -53,12 +53,32 @@ pub fn beside(
     for label in Label::ALL {
         row(label.name(), &|report| percent(report.all.recall(label)));
     }
+    // Both judged the same faces, which may lie in other slices where their crops have another size.
+    let recalls =
+        |counts: &Counts| Label::ALL.map(|label| percent(counts.recall(label))).join(" / ");
+    let [first, second] = reports;
+    let slices: Vec<_> = first
+        .slices
+        .iter()
+        .map(|(name, counts)| {
+            let other = second.slices.iter().find(|(other, _)| other == name);
+            let other = other.map_or("-".to_owned(), |(_, counts)| recalls(counts));
+            (name, counts.faces, [recalls(counts), other])
+        })
+        .collect();
     let mut text = format!("{} faces; of each label, the part called by it, %\n", nearness.faces);
     for (name, [first, second]) in rows {
         text += &format!("{name:<22}{first:>18}{second:>18}\n");
     }
+    if !slices.is_empty() {
+        let heads = ["right of masked / bare / incorrect"; 2];
+        text += &format!("\n{:<22}{:>8}{:>36}{:>36}\n", "", "faces", heads[0], heads[1]);
+    }
+    for (name, faces, [first, second]) in slices {
+        text += &format!("{name:<22}{faces:>8}{first:>36}{second:>36}\n");
+    }
     text += &format!(
-        "same label {} of {} ({} %), a probability differs by up to {:.3}, by {:.4} on average\n",
+        "\nsame label {} of {} ({} %), a probability differs by up to {:.3}, by {:.4} on average\n",
         nearness.agree,
         nearness.faces,
         percent(Some(nearness.agreement())),

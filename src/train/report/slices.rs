@@ -12,6 +12,30 @@ const WIDTHS: [(f32, f32, &str); 3] =
 const DARK: f32 = 60.0;
 const BRIGHT: f32 = 180.0;
 
+/// What a source may be called, too.
+const NAMES: [&str; 20] = [
+    "under 32 px",
+    "32 to 64 px",
+    "over 64 px",
+    "blurred",
+    "soft",
+    "sharp",
+    "dark",
+    "lit",
+    "bright",
+    "child, to 12",
+    "13 to 30",
+    "31 to 60",
+    "over 60",
+    "male",
+    "female",
+    "White",
+    "Black",
+    "Asian",
+    "Indian",
+    "of other race",
+];
+
 /// Names of the slices a face belongs to.
 pub(super) fn of(cut: &Cut, source: Option<&str>) -> Vec<String> {
     let mut names = Vec::new();
@@ -19,7 +43,11 @@ pub(super) fn of(cut: &Cut, source: Option<&str>) -> Vec<String> {
     names.extend(width.map(|(_, _, name)| (*name).to_owned()));
     names.push(focus(cut).to_owned());
     names.push(light(cut).to_owned());
-    names.extend(source.map(str::to_owned));
+    // Not counted into what is told by another measure.
+    names.extend(source.map(|source| match NAMES.contains(&source) {
+        true => format!("source {source}"),
+        false => source.to_owned(),
+    }));
     let stem = cut.path.file_stem().and_then(|stem| stem.to_str());
     names.extend(stem.and_then(group).into_iter().flatten());
     names
@@ -100,6 +128,12 @@ mod tests {
         let names = of(&cut("faces/34_1_2_20170116.jpg", 40.0, 20), Some("utkface"));
         let expected = ["32 to 64 px", "blurred", "dark", "utkface", "31 to 60", "female", "Asian"];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_source_called_like_another_slice_is_told_apart() {
+        let names = of(&cut("dark/1.jpg", 40.0, 20), Some("dark"));
+        assert_eq!(names, ["32 to 64 px", "blurred", "dark", "source dark"]);
     }
 
     #[test]

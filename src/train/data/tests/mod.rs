@@ -235,6 +235,39 @@ fn boxes_and_folders_are_read_and_what_is_left_out_is_named() {
 }
 
 #[test]
+fn what_lies_beside_class_folders_and_links_that_lead_nowhere_are_named() {
+    let root = toy_folder(2);
+    std::fs::create_dir(root.path().join("With_Mask")).unwrap();
+    std::fs::write(root.path().join("notes.txt"), "read me").unwrap();
+    std::os::unix::fs::symlink("gone.png", root.path().join("with_mask/7.png")).unwrap();
+    let origin: Origin = root.path().to_str().unwrap().parse().unwrap();
+    let (samples, left_out) = read(&[origin], None).unwrap();
+    assert_eq!((samples.len(), left_out.count), (6, 1));
+    assert!(left_out.lines[0].ends_with("7.png: no file, or a link that leads nowhere"));
+    assert_eq!(left_out.notes.len(), 1);
+    assert!(left_out.notes[0].contains("2 names beside the class folders"), "{left_out:?}");
+    assert!(left_out.notes[0].ends_with("are passed over: With_Mask, notes.txt"), "{left_out:?}");
+}
+
+#[test]
+fn a_face_that_is_named_twice_counts_once_and_copies_with_another_label_are_told() {
+    let root = toy_folder(3);
+    std::fs::copy(root.path().join("with_mask/0.png"), root.path().join("without_mask/copy.png"))
+        .unwrap();
+    let origin: Origin = root.path().to_str().unwrap().parse().unwrap();
+    let (samples, _) = read(&[origin.clone(), origin], None).unwrap();
+    assert_eq!(samples.len(), 20);
+    let cutting =
+        Cutting { seed: 1, input: 32, sides: Sides::JudgeAll, detector: None, as_found: false };
+    let crops = cut(samples, &cutting, &|| ()).unwrap();
+    assert_eq!((crops.validation.len(), crops.left_out.count), (10, 10));
+    assert!(crops.left_out.lines[0].contains("a face is named twice, as "), "{crops:?}");
+    let notes = crops.left_out.notes;
+    assert!(notes.len() == 1 && notes[0].starts_with("1 faces look the same"), "{notes:?}");
+    assert!(notes[0].contains("0.png (with_mask) and ") && notes[0].contains("copy.png (without"));
+}
+
+#[test]
 fn file_names_tell_people_and_not_cameras() {
     let root = tempfile::tempdir().unwrap();
     let put = |label: Label, name: &str| {
