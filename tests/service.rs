@@ -128,6 +128,19 @@ fn sighup_takes_a_good_configuration() {
 }
 
 #[test]
+fn an_end_right_after_sighup_is_told_though_no_frame_has_come() {
+    let mut it = Appliance::start(DEMO);
+    it.hear("READY=1\n");
+    it.configure(&DEMO.replace("\"demo\"", "\"pipe:sleep 60\""));
+    it.hang_up();
+    it.hear("RELOADING=1\n");
+    it.hear("READY=1\n");
+    let (code, _, log) = it.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("starting again with the new configuration"), "{log}");
+}
+
+#[test]
 fn sighup_refuses_a_bad_configuration_and_goes_on_with_the_old_one() {
     let mut it = Appliance::start(DEMO);
     it.hear("READY=1\n");

@@ -38,8 +38,10 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
         let ended = daemon.run(&shutdown, log_event, |health: &Health| {
             frames = health.frames;
             if health.ending {
-                // It may go on with another configuration, or with the one before.
-                if renewed.is_none() && (before.is_none() || frames > 0) {
+                // It may go on with another configuration, or with the one before, unless it was told
+                // to end.
+                let last = before.is_none() || frames > 0 || shutdown.is_triggered();
+                if renewed.is_none() && last {
                     service.tell(health);
                 }
                 return ControlFlow::Break(());
