@@ -110,13 +110,17 @@ fn check_tells_neither_a_command_nor_a_mode_that_is_not_used() {
     let result: support::Result = maskgate(&["check"])
         .env("MASKGATE__CAMERA__SOURCE", "pipe:curl -fsSu door:secret http://camera/video")
         .env("MASKGATE__GPIO__BACKEND", "cdev")
+        .env("MASKGATE__GPIO__RED", "17")
         .env("MASKGATE__GPIO__MODE_SWITCH", "5")
         .env("MASKGATE__ALARM__MODE", "hard")
         .output()
         .unwrap()
         .into();
-    // Without such a line on this machine it is refused, and with one it is told: the command in neither.
-    assert!(!result.stdout.contains("secret") && !result.stderr.contains("secret"));
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    for words in ["source: pipe:curl …\n", "alarm: hard while the switch gpio.mode_switch is on"]
+    {
+        assert!(result.stdout.contains(words), "no {words:?} in {}", result.stdout);
+    }
     for (source, shown) in [
         ("curl -u door:secret http://camera/video", "\"curl …\" is not allowed"),
         ("rtsp://door:se cret@camera/1", "\"rtsp://*** …\" is not allowed"),

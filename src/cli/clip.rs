@@ -19,6 +19,8 @@ pub(super) struct ClipWriter {
     /// Pictures in the file, and the last of them.
     written: u64,
     last: Option<Picture>,
+    /// Pictures that came faster than the rate.
+    left_out: u64,
 }
 
 enum To {
@@ -46,7 +48,7 @@ impl ClipWriter {
             }
             _ => To::Ffmpeg(ffmpeg(path, rate)?),
         };
-        Ok(Self { path: path.to_path_buf(), to, rate, written: 0, last: None })
+        Ok(Self { path: path.to_path_buf(), to, rate, written: 0, last: None, left_out: 0 })
     }
 
     /// Shows `picture` from the second `at` of the clip on: the one before it stands until then, and
@@ -54,6 +56,7 @@ impl ClipWriter {
     pub fn write(&mut self, picture: &Picture, at: Duration) -> anyhow::Result<()> {
         let place = (at.as_secs_f64() * f64::from(self.rate)).round() as u64;
         if self.written > place {
+            self.left_out += 1;
             return Ok(());
         }
         if let Some(last) = self.last.take() {
@@ -83,6 +86,13 @@ impl ClipWriter {
 
     /// The file is whole after this.
     pub fn finish(self) -> anyhow::Result<()> {
+        if self.left_out > 0 {
+            let (path, count) = (self.path.display(), self.left_out);
+            log::warn!(
+                "{path} has {} pictures a second; {count} that came faster are not in it",
+                self.rate
+            );
+        }
         let failed = || format!("--out {} cannot be written", self.path.display());
         match self.to {
             To::MotionJpeg(mut file, _) => file.flush().with_context(failed),

@@ -50,7 +50,7 @@ pub const KEYS: &[Key] = &[
     Key { name: "tracking.max_yaw", allowed: Allowed::Real(5.0, 90.0) },
     Key { name: "tracking.min_looks", allowed: Allowed::Whole(1, 100) },
     Key { name: "tracking.min_span_s", allowed: Allowed::Real(0.0, 10.0) },
-    Key { name: "tracking.confidence", allowed: Allowed::Real(0.55, 0.9) },
+    Key { name: "tracking.confidence", allowed: Allowed::Real(0.55, 0.99) },
     Key { name: "tracking.half_life_s", allowed: Allowed::Real(0.05, 10.0) },
     Key { name: "alarm.mode", allowed: Allowed::OneOf(&["soft", "hard"]) },
     Key { name: "alarm.hold_s", allowed: Allowed::Real(0.0, 60.0) },

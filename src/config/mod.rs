@@ -94,8 +94,8 @@ pub struct Tracking {
     pub min_looks: u32,
     /// Seconds these looks must span, 0 to 10.
     pub min_span_s: f32,
-    /// Confidence that gives a verdict and that changes it, 0.55 to 0.9: more is never reached where
-    /// frames are few.
+    /// Confidence that gives a verdict and that changes it, 0.55 to 0.99; over 0.9 counts as 0.9, for
+    /// more is never reached where frames are few.
     pub confidence: f32,
     /// Seconds after which a look counts half, 0.05 to 10. Shorter follows a mask that comes off
     /// sooner, longer forgives more wrong looks.

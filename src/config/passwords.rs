@@ -44,18 +44,32 @@ fn in_addresses(text: &str) -> String {
 }
 
 /// Where the address ends that begins with `after`; `before` ends with its scheme. One in quotes
-/// goes up to the next of these, for a password may hold the other ones, or a space.
+/// goes up to the next of these, for a password may hold the other ones, or a space; further where an
+/// `@` says that what came so far was not yet the host.
 fn address_end(before: &str, after: &str) -> usize {
     let line = after.lines().next().unwrap_or_default();
     let scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
     let quote = before.trim_end_matches(scheme).chars().next_back().filter(|c| "'\"".contains(*c));
     let word = |text: &str| text.find(char::is_whitespace).unwrap_or(text.len());
-    match quote.and_then(|quote| line.find(quote)) {
-        Some(end) => end,
-        None if is_cut_off(&line[..word(line)]) && !line[..word(line)].contains('@') => {
-            line.find('@').map_or(word(line), |at| at + word(&line[at..]))
+    let upto = |at: usize| {
+        let end = at + word(&line[at..]);
+        end - usize::from(quote.is_some_and(|quote| line[..end].ends_with(quote)))
+    };
+    let first = quote.and_then(|quote| line.find(quote)).unwrap_or_else(|| word(line));
+    let (address, rest) = line.split_at(first);
+    match rest.find('@') {
+        // In the same word, behind a quote; or a password with a space.
+        Some(at) if !address.contains('@') => {
+            let space =
+                quote.is_none() && address.split('/').next().is_some_and(|h| h.contains(':'));
+            let words = rest[..at].split_whitespace().count();
+            let near = words <= 1 && (space || !rest[..at].contains(char::is_whitespace));
+            if near || is_cut_off(address) { upto(first + at) } else { first }
         }
-        None => word(line),
+        Some(at) if quote.is_some() && !rest[..at].contains(char::is_whitespace) => {
+            upto(first + at)
+        }
+        _ => first,
     }
 }
 
@@ -148,7 +162,16 @@ fn named(word: &str) -> (&str, &str, Option<Secret>) {
         _ if word.starts_with("-u") || word.starts_with("-U") => {
             return (&word[..2], &word[2..], Some(Secret::User));
         }
-        _ => return (word, "", None),
+        _ => {
+            let letters = |text: &str| text.bytes().all(|letter| letter.is_ascii_lowercase());
+            return match word.strip_prefix('-').and_then(|rest| rest.split_once('u')) {
+                Some((others, value)) if letters(others) && value.contains(':') => {
+                    let at = others.len() + "-u".len();
+                    (&word[..at], &word[at..], Some(Secret::User))
+                }
+                _ => (word, "", None),
+            };
+        }
     };
     (name, value, Some(secret))
 }
@@ -213,6 +236,22 @@ mod tests {
             "rtsp://***@door/1 timed out"
         );
         assert_eq!(without_passwords("rtsp://admin:se"), "rtsp://***");
+        for (text, told) in [
+            (
+                "Opening 'rtsp://a:sec'ret@10.0.0.5/x' for b",
+                "Opening 'rtsp://***@10.0.0.5/x' for b",
+            ),
+            (
+                "Opening 'rtsp://a:s@c'ret@10.0.0.5/x' for b",
+                "Opening 'rtsp://***@10.0.0.5/x' for b",
+            ),
+            ("rtsp://a:12 34secret@10.0.0.5/x ended", "rtsp://***@10.0.0.5/x ended"),
+            ("rtsp://a:554/secret x@10.0.0.5/x ended", "rtsp://***@10.0.0.5/x ended"),
+            ("'rtsp://host/1': refused, ask me@x", "'rtsp://host/1': refused, ask me@x"),
+            ("http://host:80 is refused to me@x", "http://host:80 is refused to me@x"),
+        ] {
+            assert_eq!(without_passwords(text), told);
+        }
         let told = ["http://door:80: refused", "http://[::1]:80/a", "tcp://door:80, http://a/b:c"];
         for text in told {
             assert_eq!(without_passwords(text), text);
@@ -243,6 +282,7 @@ mod tests {
             without_passwords("curl -fsSu a:b -sku c:'my own' -H 'Auth: x y' --header=z http://h"),
             "curl -fsSu *** -sku *** -H *** --header=*** http://h"
         );
+        assert_eq!(without_passwords("curl -fsuadmin:secret http://h"), "curl -fsu*** http://h");
         let told = ["sudo -u pi cat a:b", "the password is wrong", "ffmpeg -use_wallclock 1 a:b"];
         for text in told {
             assert_eq!(without_passwords(text), text);

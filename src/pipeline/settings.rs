@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{alarm, config, tracking};
 
+/// The most confidence that clear looks reach at any rate of frames and half-life.
+const REACHED: f32 = 0.9;
+
 pub fn tracking(section: &config::Tracking) -> tracking::Settings {
     tracking::Settings {
         confirm_looks: section.confirm_looks,
@@ -14,7 +17,7 @@ pub fn tracking(section: &config::Tracking) -> tracking::Settings {
         max_yaw: section.max_yaw,
         min_looks: section.min_looks,
         min_span: seconds(section.min_span_s),
-        confidence: section.confidence,
+        confidence: section.confidence.min(REACHED),
         half_life: seconds(section.half_life_s),
     }
 }

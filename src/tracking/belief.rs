@@ -121,6 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config;
     use crate::picture::Probabilities;
     use crate::tracking::scenarios::{default_settings, look};
 
@@ -169,11 +170,12 @@ mod tests {
     #[test]
     fn the_highest_confidence_that_may_be_asked_for_is_reached_by_clear_looks() {
         for (fps, half_life) in [(4, 0.05), (5, 0.3), (5, 10.0), (15, 0.05), (30, 0.3)] {
-            let settings = Settings {
-                confidence: 0.9,
-                half_life: Duration::from_secs_f32(half_life),
-                ..default_settings()
+            let asked = config::Tracking {
+                confidence: 0.99,
+                half_life_s: half_life,
+                ..config::Tracking::default()
             };
+            let settings = crate::pipeline::settings::tracking(&asked);
             let mut belief = Belief::default();
             for frame in 0..4 * fps {
                 let at = Duration::from_secs(1) * frame / fps;

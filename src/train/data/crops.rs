@@ -15,6 +15,9 @@ use crate::vision::crop;
 /// what lies further out is the edge repeated.
 pub const CACHE_MARGIN: f32 = 0.5;
 
+/// Two crops of the same face differ by less, of 255: one was saved again, perhaps.
+const ALIKE: f32 = 8.0;
+
 /// A face, ready.
 #[derive(Clone, Debug)]
 pub struct Cut {
@@ -125,7 +128,7 @@ pub fn cut(
             first.display()
         ));
     }
-    left_out.notes.extend(contradictions(&samples, &faces));
+    left_out.notes.extend(contradictions(&samples, &cuts));
     let Split { mut sides, groups } = split(&samples, &fingerprints, &faces, cutting.seed);
     if cutting.sides == Sides::JudgeAll {
         sides.fill(Side::Validation);
@@ -173,12 +176,13 @@ fn once(samples: Vec<Sample>, left_out: &mut LeftOut) -> BTreeMap<PathBuf, Vec<S
 }
 
 /// What says of the same face that it is two things: at most one of them is right.
-fn contradictions(samples: &[Sample], faces: &[Fingerprint]) -> Option<String> {
-    let mut firsts: HashMap<Fingerprint, &Sample> = HashMap::new();
+fn contradictions(samples: &[Sample], cuts: &[Both]) -> Option<String> {
+    let mut firsts: HashMap<Fingerprint, (&Sample, &Both)> = HashMap::new();
     let mut pairs = Vec::new();
-    for (sample, face) in samples.iter().zip(faces) {
-        let first = *firsts.entry(*face).or_insert(sample);
-        if first.label != sample.label {
+    for (sample, cut) in samples.iter().zip(cuts) {
+        let (first, its_cut) = *firsts.entry(cut.fingerprint).or_insert((sample, cut));
+        // Plain ones have the same fingerprint, whatever their light.
+        if first.label != sample.label && difference(&its_cut.exact, &cut.exact) < ALIKE {
             let told = |sample: &Sample| format!("{} ({})", sample.path.display(), sample.label);
             pairs.push(format!("{} and {}", told(first), told(sample)));
         }
@@ -189,6 +193,13 @@ fn contradictions(samples: &[Sample], faces: &[Fingerprint]) -> Option<String> {
         let dots = if count > pairs.len() { ", …" } else { "" };
         format!("{count} faces look the same and have another label: {}{dots}", pairs.join(", "))
     })
+}
+
+/// Mean difference of the samples of two pictures of one size.
+fn difference(one: &Picture, other: &Picture) -> f32 {
+    let pairs = one.pixels().iter().zip(other.pixels());
+    let sum: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f32 / one.pixels().len().max(1) as f32
 }
 
 /// A face cut for either side: which one it is on is known only when all pictures were seen.

@@ -46,8 +46,8 @@ pub struct Args {
     /// Steps of the optimiser
     #[arg(long, default_value_t = 8000)]
     steps: usize,
-    /// Highest learning rate
-    #[arg(long, default_value_t = 8e-4)]
+    /// Highest learning rate, 0 to 1
+    #[arg(long, default_value_t = 8e-4, value_parser = within(0.0, 1.0))]
     rate: f64,
     /// Share of the bare faces with landmarks that get a drawn mask, 0 to 1; a face is bare unless
     /// its label says otherwise
