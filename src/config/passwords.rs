@@ -4,8 +4,8 @@ pub fn without_passwords(text: &str) -> String {
     without_users(&in_addresses(text))
 }
 
-/// A source; a command by its program alone, and what is no source by its first word: arguments may hold passwords in ways
-/// that nobody knows. `pipe:curl -u door:secret http://host` becomes `pipe:curl …`.
+/// A source; a command by its program alone, and what is no source by its first word: arguments may
+/// hold passwords in ways that nobody knows. `pipe:curl -u door:secret http://host` becomes `pipe:curl …`.
 pub fn without_arguments(source: &str) -> String {
     let (kind, rest) = match source.split_at_checked("pipe:".len()) {
         Some(("file:" | "v4l2:", _)) => return without_passwords(source),
@@ -57,19 +57,17 @@ fn address_end(before: &str, after: &str) -> usize {
     };
     let first = quote.and_then(|quote| line.find(quote)).unwrap_or_else(|| word(line));
     let (address, rest) = line.split_at(first);
-    match rest.find('@') {
-        // In the same word, behind a quote; or a password with a space.
-        Some(at) if !address.contains('@') => {
-            let space =
-                quote.is_none() && address.split('/').next().is_some_and(|h| h.contains(':'));
-            let words = rest[..at].split_whitespace().count();
-            let near = words <= 1 && (space || !rest[..at].contains(char::is_whitespace));
-            if near || is_cut_off(address) { upto(first + at) } else { first }
-        }
-        Some(at) if quote.is_some() && !rest[..at].contains(char::is_whitespace) => {
-            upto(first + at)
-        }
-        _ => first,
+    let Some(at) = rest.find('@') else { return first };
+    // Behind a quote that the password holds.
+    let same_word = quote.is_some() && !rest[..at].contains(char::is_whitespace);
+    // NAME:PASSWORD up to a blank in it.
+    let host = address.split('/').next().unwrap_or_default();
+    let begun = !address.contains('@') && host.contains(':');
+    let next_word = quote.is_none() && rest[..at].split_whitespace().count() <= 1;
+    if same_word || (begun && (next_word || is_cut_off(address))) {
+        upto(first + at)
+    } else {
+        first
     }
 }
 
