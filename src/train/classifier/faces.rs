@@ -1,8 +1,7 @@
 //! The faces of a training or a judgement, and which classes they are of.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, PathBuf};
 
 use super::DataArgs;
 use crate::picture::Label;
@@ -12,25 +11,34 @@ use crate::train::progress::Meter;
 /// Fewest faces of a class to learn from; fewer are a mistake in the data.
 const FEWEST: usize = 4;
 
-/// The names of the sources, in their order: of two of one name with the folder that each is in.
+/// The names of the sources, in their order: of those of one name with the folders that each is in,
+/// as many as tell them apart.
 pub fn sources(options: &DataArgs) -> Vec<String> {
-    let name = |origin: &Origin| {
-        let csv = origin.path.extension().is_some_and(|e| e == "csv");
-        // A folder may be called `.`.
-        let folder = || origin.path.canonicalize().unwrap_or_else(|_| origin.path.clone());
-        let name = match csv {
-            true => origin.path.file_stem().map(OsStr::to_os_string),
-            false => folder().file_name().map(OsStr::to_os_string),
+    let parts: Vec<Vec<String>> = options.data.iter().map(parts).collect();
+    let last = |parts: &[String], count: usize| -> String {
+        parts[parts.len().saturating_sub(count)..].join("/")
+    };
+    let name = |own: &Vec<String>| {
+        let tells = |count: &usize| {
+            let name = last(own, *count);
+            !parts.iter().any(|other| other != own && last(other, *count) == name)
         };
-        name.unwrap_or_default().to_string_lossy().into_owned()
+        last(own, (1..own.len()).find(tells).unwrap_or(own.len()))
     };
-    let names: Vec<String> = options.data.iter().map(name).collect();
-    let shared = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
-    let longer = |(name, origin): (&String, &Origin)| {
-        let folder = origin.path.parent().and_then(Path::file_name).filter(|_| shared(name));
-        folder.map_or(name.clone(), |folder| format!("{}/{name}", folder.to_string_lossy()))
+    parts.iter().map(name).collect()
+}
+
+/// The folders that a source is in, and its name.
+fn parts(origin: &Origin) -> Vec<String> {
+    let csv = origin.path.extension().is_some_and(|e| e == "csv");
+    let path = match csv {
+        true => std::path::absolute(origin.path.with_extension("")).ok(),
+        // A folder may be called `.`.
+        false => origin.path.canonicalize().ok(),
     };
-    names.iter().zip(&options.data).map(longer).collect()
+    let path = path.unwrap_or_else(|| origin.path.clone());
+    let names = path.components().filter(|part| matches!(part, Component::Normal(_)));
+    names.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
 }
 
 /// All faces, cut and on their sides; says what was left out.

@@ -169,6 +169,9 @@ fn sources_of_one_name_are_told_apart_by_their_folders() {
     };
     assert_eq!(names(&["a/door.2024", "b/hall.csv"]), ["door.2024", "hall"]);
     assert_eq!(names(&["a/faces", "b/faces.csv", "c"]), ["a/faces", "b/faces", "c"]);
+    let sites = ["site1/faces/door", "site2/faces/door", "site2/faces/hall"];
+    assert_eq!(names(&sites), ["site1/faces/door", "site2/faces/door", "hall"]);
+    assert_eq!(names(&["a/door", "a/door"]), ["door", "door"], "one folder with two labels");
     assert_ne!(names(&["."]), [""]);
 }
 

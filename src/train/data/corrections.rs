@@ -10,8 +10,9 @@ use crate::train::boxes;
 
 /// What stands in place of a label where a face is not to be used at all.
 pub const LEAVE_OUT: &str = "leave_out";
-/// Edges of a box are written with one decimal.
-const SAME: f32 = 1.0;
+/// A row speaks of the face whose box overlaps its own by more than this part: the same face is
+/// drawn a little otherwise by another teacher or another version of it.
+const SAME: f32 = 0.5;
 
 /// One row, read.
 struct Correction {
@@ -101,11 +102,11 @@ impl Corrections {
         bounds: Option<Rect>,
         given: Option<Label>,
     ) -> Option<Label> {
-        let rows: Vec<usize> = self
-            .rows_of(path)
-            .filter(|(_, row)| same_box(row.bounds, bounds))
-            .map(|(at, _)| at)
-            .collect();
+        let mut about: Vec<(usize, Option<f32>)> =
+            self.rows_of(path).filter_map(|(at, row)| Some((at, row.about(bounds)?))).collect();
+        let nearest = about.iter().filter_map(|row| row.1).fold(SAME, f32::max);
+        about.retain(|(_, overlap)| overlap.is_none_or(|overlap| overlap == nearest));
+        let rows: Vec<usize> = about.into_iter().map(|(at, _)| at).collect();
         // The last one counts; those before it are not wrong for that.
         let Some(&last) = rows.last() else { return given };
         for at in rows {
@@ -128,7 +129,7 @@ impl Corrections {
     /// Whether a row speaks of this face alone, not of all in its picture.
     pub fn names(&self, path: &Path, bounds: Rect) -> bool {
         let mut rows = self.rows_of(path);
-        rows.any(|(_, row)| row.bounds.is_some() && same_box(row.bounds, Some(bounds)))
+        rows.any(|(_, row)| row.about(Some(bounds)).flatten().is_some())
     }
 
     /// What was done; rows that fit no face, or pictures of several folders, are named in `skipped`.
@@ -161,11 +162,13 @@ impl Corrections {
     }
 }
 
-fn same_box(wanted: Option<Rect>, found: Option<Rect>) -> bool {
-    let Some(wanted) = wanted else { return true };
-    let Some(found) = found else { return false };
-    let pairs = <[f32; 4]>::from(wanted).into_iter().zip(<[f32; 4]>::from(found));
-    pairs.into_iter().all(|(a, b)| (a - b).abs() <= SAME)
+impl Correction {
+    /// Whether it speaks of the face in this box of its picture; where it names a box itself, by how
+    /// much the two overlap.
+    fn about(&self, bounds: Option<Rect>) -> Option<Option<f32>> {
+        let Some(wanted) = self.bounds else { return Some(None) };
+        bounds.map(|found| wanted.iou(&found)).filter(|overlap| *overlap > SAME).map(Some)
+    }
 }
 
 fn row(image: &str, label: &str, edges: [&str; 4], line: u64) -> Result<Correction, String> {
@@ -216,6 +219,29 @@ mod tests {
         let mut skipped = vec![];
         let done = corrections.finish(&mut skipped);
         (labels.to_vec(), skipped, done)
+    }
+
+    #[test]
+    fn a_row_speaks_of_the_face_that_is_nearest_to_its_box_however_it_is_drawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("corrections.csv");
+        // As a teacher drew it once, from the hairline on; and a wider box of the same face.
+        let text = "image,xmin,ymin,xmax,ymax,label\n\
+                    1.png,100,100,200,240,incorrect_mask\n\
+                    1.png,80,100,230,240,without_mask\n";
+        std::fs::write(&path, text).unwrap();
+        let mut corrections = Corrections::read(&path).unwrap();
+        // As it is moved to where annotators draw it, and somebody beside it.
+        let moved = Rect { x1: 97.0, y1: 118.9, x2: 203.0, y2: 246.3 };
+        let beside = Rect { x1: 160.0, y1: 100.0, x2: 260.0, y2: 240.0 };
+        let image = Path::new("door/1.png");
+        assert!(corrections.names(image, moved) && !corrections.names(image, beside));
+        let mut label = |bounds| corrections.label(image, Some(bounds), Some(Label::WithMask));
+        assert_eq!(label(moved), Some(Label::IncorrectMask));
+        assert_eq!(label(beside), Some(Label::WithMask));
+        let mut skipped = vec![];
+        corrections.finish(&mut skipped);
+        assert_eq!(skipped.len(), 1, "{skipped:?}");
     }
 
     #[test]

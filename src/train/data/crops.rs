@@ -15,6 +15,10 @@ use crate::vision::crop;
 /// what lies further out is the edge repeated.
 pub const CACHE_MARGIN: f32 = 0.5;
 
+/// Side of the crop that a face's fingerprint is taken of, in pixels: the same for every network, so
+/// that all are judged on the same faces, and a teacher learns none of those.
+const PRINT_SIDE: u32 = 128;
+
 /// Two crops of the same face differ by less, of 255: one was saved again, perhaps.
 const ALIKE: f32 = 8.0;
 
@@ -114,7 +118,7 @@ pub fn cut(
     for made in read {
         left_out.each(made.skipped);
         assumed.extend(made.assumed.then(|| made.path.clone()));
-        fingerprints.extend(made.fingerprint.map(|print| (made.path, print)));
+        fingerprints.extend(made.fingerprints.map(|prints| (made.path, prints)));
         for (sample, both) in made.faces {
             samples.push(sample);
             faces.push(both.fingerprint);
@@ -221,7 +225,8 @@ struct Wide {
 /// What one picture gave.
 struct Made {
     path: PathBuf,
-    fingerprint: Option<Fingerprint>,
+    /// Of the picture, and of it mirrored.
+    fingerprints: Option<[Fingerprint; 2]>,
     faces: Vec<(Sample, Both)>,
     skipped: Vec<String>,
     /// Whether a detector looked for its face and found none.
@@ -234,7 +239,8 @@ fn one_picture(
     mut finder: Option<&mut Finder>,
     cutting: &Cutting,
 ) -> Made {
-    let mut made = Made { path, fingerprint: None, faces: vec![], skipped: vec![], assumed: false };
+    let mut made =
+        Made { path, fingerprints: None, faces: vec![], skipped: vec![], assumed: false };
     let picture = match pictures::open(&made.path) {
         Ok(picture) => picture,
         Err(error) => {
@@ -242,7 +248,7 @@ fn one_picture(
             return made;
         }
     };
-    made.fingerprint = Some(Fingerprint::of(&picture));
+    made.fingerprints = Some(Fingerprint::both(&picture));
     let boxes: Vec<Rect> = faces.iter().filter_map(|face| face.bounds).collect();
     let looked = finder.as_mut().filter(|_| cutting.asks_daemon() && !boxes.is_empty());
     let mut seen =
@@ -270,7 +276,10 @@ fn one_picture(
         };
         let learns = cutting.sides == Sides::Train;
         let exact = cut(&bounds, crop::MARGIN, cutting.input);
-        let fingerprint = Fingerprint::of(&exact);
+        let fingerprint = match cutting.input {
+            PRINT_SIDE => Fingerprint::of(&exact),
+            _ => Fingerprint::of(&cut(&bounds, crop::MARGIN, PRINT_SIDE)),
+        };
         let judged = seen.filter(|_| cutting.as_found);
         let both = Both {
             exact: judged.map_or(exact, |seen| cut(&seen, crop::MARGIN, cutting.input)),

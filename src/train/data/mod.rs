@@ -28,6 +28,7 @@ pub use split::{Side, Split, split};
 pub use teacher::Teacher;
 
 use super::boxes::BoxesError;
+use crate::picture::Label;
 use crate::vision::VisionError;
 
 /// Why there is nothing to learn from.
@@ -63,6 +64,8 @@ pub enum DataError {
         "--data {argument:?}: {label:?} is no label; known: with_mask, without_mask, incorrect_mask"
     )]
     UnknownLabel { argument: String, label: String },
+    #[error("--data {path}={label}: its class folders say what the faces are; leave ={label} out")]
+    LabelOfFolders { path: PathBuf, label: Label },
     #[error("{path}: rows without a label; give one for all of them as --data {path}=without_mask")]
     NoLabel { path: PathBuf },
     #[error(

@@ -75,6 +75,9 @@ pub fn read(
     for (index, origin) in origins.iter().enumerate() {
         let before = reading.samples.len();
         if origin.path.is_dir() {
+            if let Some(label) = origin.label {
+                return Err(DataError::LabelOfFolders { path: origin.path.clone(), label });
+            }
             reading.folders(&origin.path, index)?;
         } else if origin.path.extension().is_some_and(|e| e == "csv") {
             reading.boxes(origin, index)?;

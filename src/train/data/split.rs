@@ -1,5 +1,5 @@
-//! Which faces are learned from and which are kept to judge: by picture, copies and pictures of one
-//! person on one side, the same for the same seed. A picture keeps its side when others join or
+//! Which faces are learned from and which are kept to judge: by picture, copies (mirrored ones too) and
+//! pictures of one person on one side, the same for the same seed. A picture keeps its side when others join or
 //! leave, but for the few that a fifth more or less is made up with.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,17 +23,18 @@ pub struct Split {
 }
 
 /// Puts a fifth of the faces of every origin and label on the validation side, as near as whole
-/// groups allow. `fingerprints` holds one entry for each picture, `faces` those of the samples' faces
-/// alone.
+/// groups allow; less where pictures have mirrored copies, which are learned from if any of them is.
+/// `fingerprints` holds two for each picture, of it and of it mirrored; `faces` those of the samples'
+/// faces alone.
 pub fn split(
     samples: &[Sample],
-    fingerprints: &HashMap<PathBuf, Fingerprint>,
+    fingerprints: &HashMap<PathBuf, [Fingerprint; 2]>,
     faces: &[Fingerprint],
     seed: u64,
 ) -> Split {
-    let groups = group(samples, fingerprints, faces);
+    let group_of = group(samples, fingerprints, faces);
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (sample, group) in groups.iter().enumerate() {
+    for (sample, group) in group_of.iter().enumerate() {
         members.entry(*group).or_default().push(sample);
     }
     // A group has the lot of its first picture by name; the lowest lot of all would send large groups
@@ -63,7 +64,46 @@ pub fn split(
             }
         }
     }
+    learn_mirrored(samples, fingerprints, &group_of, &mut sides);
     Split { sides, groups: count }
+}
+
+/// Takes from the validation side what is, mirrored, learned from: every view that training draws is
+/// mirrored half of the time. Not a matter of groups, so that what a network was trained on before
+/// mirrored copies were told is still all on its side.
+fn learn_mirrored(
+    samples: &[Sample],
+    fingerprints: &HashMap<PathBuf, [Fingerprint; 2]>,
+    groups: &[usize],
+    sides: &mut [Side],
+) {
+    let pictures: BTreeMap<&PathBuf, usize> =
+        samples.iter().zip(groups).map(|(sample, group)| (&sample.path, *group)).collect();
+    let prints: Vec<(usize, &[Fingerprint; 2])> = pictures
+        .into_iter()
+        .filter_map(|(path, group)| Some((group, fingerprints.get(path)?)))
+        .collect();
+    let mut sets = Sets::new(samples.len());
+    for (at, (a, [print, _])) in prints.iter().enumerate() {
+        for (b, [upright, mirrored]) in &prints[at + 1..] {
+            let near = |other: &Fingerprint| print.distance(other) <= Fingerprint::NEAR;
+            // What is near either way is a symmetric hall that one camera sees.
+            if a != b && near(mirrored) && !near(upright) {
+                sets.join(*a, *b);
+            }
+        }
+    }
+    let mut learned = HashSet::new();
+    for (group, side) in groups.iter().zip(sides.iter()) {
+        if *side == Side::Train {
+            learned.insert(sets.root(*group));
+        }
+    }
+    for (group, side) in groups.iter().zip(sides) {
+        if learned.contains(&sets.root(*group)) {
+            *side = Side::Train;
+        }
+    }
 }
 
 /// A picture's folder and name, which do not hang on where the data lies.
@@ -83,7 +123,7 @@ fn lot(seed: u64, [folder, name]: [&[u8]; 2]) -> u64 {
 /// For each sample the number of its group.
 fn group(
     samples: &[Sample],
-    fingerprints: &HashMap<PathBuf, Fingerprint>,
+    fingerprints: &HashMap<PathBuf, [Fingerprint; 2]>,
     faces: &[Fingerprint],
 ) -> Vec<usize> {
     let mut pictures: BTreeMap<&PathBuf, usize> = BTreeMap::new();
@@ -93,7 +133,7 @@ fn group(
     }
     let prints: Vec<(usize, Fingerprint)> = pictures
         .iter()
-        .filter_map(|(path, index)| Some((*index, *fingerprints.get(*path)?)))
+        .filter_map(|(path, index)| Some((*index, fingerprints.get(*path)?[0])))
         .collect();
     let mut copies = Sets::new(pictures.len());
     join_near(&mut copies, &prints);

@@ -24,6 +24,8 @@ impl Nearness {
             agree += usize::from(a.best().0 == b.best().0);
             for label in Label::ALL {
                 let apart = (a.of(label) - b.of(label)).abs();
+                // What is no number is near to nothing.
+                let apart = if apart.is_nan() { f32::INFINITY } else { apart };
                 largest = largest.max(apart);
                 sum += f64::from(apart);
             }
@@ -53,7 +55,7 @@ pub fn beside(
     for label in Label::ALL {
         row(label.name(), &|report| percent(report.all.recall(label)));
     }
-    // Both judged the same faces, which may lie in other slices where their crops have another size.
+    // The same faces may lie in other slices where their crops have another size.
     let recalls =
         |counts: &Counts| Label::ALL.map(|label| percent(counts.recall(label))).join(" / ");
     let [first, second] = reports;
@@ -109,6 +111,8 @@ mod tests {
         assert_eq!((near.faces, near.agree, near.agreement()), (2, 1, 0.5));
         assert!((near.largest - 0.2).abs() < 1e-6 && (near.mean - 0.4 / 6.0).abs() < 1e-6);
         assert_eq!(Nearness::of(&[], &[]).agreement(), 0.0);
+        let none = answer(f32::NAN, 0.1);
+        assert_eq!(Nearness::of(&[none], &[none]).largest, f32::INFINITY);
     }
 
     #[test]

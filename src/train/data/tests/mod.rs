@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     CACHE_MARGIN, Corrections, Cut, Cutting, DataError, Drawing, Fingerprint, Loader, Origin,
-    Sample, Side, Sides, Views, cut, read, split,
+    Sample, Side, Sides, Split, Views, cut, read, split,
 };
 use crate::picture::{Label, Picture, Rect};
 use crate::train::augment::{Geometry, warp};
@@ -66,14 +66,14 @@ fn a_copy_scaled_and_darkened_is_near_and_another_picture_is_not() {
 }
 
 /// 200 pictures of one face each; every third is a copy of the one before, in another folder.
-fn samples_with_copies() -> (Vec<Sample>, HashMap<PathBuf, Fingerprint>) {
+fn samples_with_copies() -> (Vec<Sample>, HashMap<PathBuf, [Fingerprint; 2]>) {
     let mut samples = Vec::new();
     let mut prints = HashMap::new();
     for number in 0..200u64 {
         let origin = usize::from(number % 3 == 2);
         let path = PathBuf::from(format!("{origin}/{number}.jpg"));
         let original = if number % 3 == 2 { number - 1 } else { number };
-        prints.insert(path.clone(), Fingerprint::of(&scene(original, 64, 64)));
+        prints.insert(path.clone(), Fingerprint::both(&scene(original, 64, 64)));
         let label = if original % 4 == 0 { Label::WithoutMask } else { Label::WithMask };
         samples.push(Sample { path, bounds: None, landmarks: None, label, origin, person: None });
     }
@@ -106,6 +106,39 @@ fn about_a_fifth_of_every_label_of_every_source_is_kept_to_judge_on() {
 }
 
 #[test]
+fn what_is_learned_from_mirrored_is_not_judged_on() {
+    let mirrored = |number: u64| {
+        let mut picture = scene(number, 64, 64);
+        let pixels: &mut [u8] = picture.pixels_mut();
+        for row in pixels.chunks_exact_mut(3 * 64) {
+            let turned: Vec<u8> = row.chunks_exact(3).rev().flatten().copied().collect();
+            row.copy_from_slice(&turned);
+        }
+        picture
+    };
+    let [print, other] = [scene(3, 64, 64), mirrored(3)].map(|picture| Fingerprint::both(&picture));
+    assert!(print[0].distance(&other[0]) > Fingerprint::NEAR);
+    assert_eq!((print[0], print[1]), (other[1], other[0]));
+
+    let (mut samples, mut prints) = samples_with_copies();
+    let before = split(&samples, &prints, &[], 5);
+    // Half of the pictures get a mirrored copy, which is drawn for by its own name.
+    for number in 0..100 {
+        let copy =
+            Sample { path: format!("0/m{number}.jpg").into(), ..samples[2 * number].clone() };
+        let original = if number * 2 % 3 == 2 { number * 2 - 1 } else { number * 2 };
+        prints.insert(copy.path.clone(), Fingerprint::both(&mirrored(original as u64)));
+        samples.push(copy);
+    }
+    let after = split(&samples, &prints, &[], 5);
+    for number in 0..100 {
+        assert_eq!(after.sides[200 + number], after.sides[2 * number], "picture {}", 2 * number);
+    }
+    let kept = |split: &Split| split.sides.iter().filter(|s| **s == Side::Validation).count();
+    assert!(kept(&after) > 0 && kept(&before) > 30, "{} {}", kept(&after), kept(&before));
+}
+
+#[test]
 fn the_split_depends_on_the_seed_and_on_nothing_else() {
     let (samples, prints) = samples_with_copies();
     assert_eq!(split(&samples, &prints, &[], 5), split(&samples, &prints, &[], 5));
@@ -133,7 +166,7 @@ fn a_picture_that_leaves_or_a_folder_that_moves_changes_hardly_a_side() {
 }
 
 /// What a camera that does not move sees: one scene, with another face in each of `count` pictures.
-fn one_view(count: u64) -> (Vec<Sample>, HashMap<PathBuf, Fingerprint>, Vec<Fingerprint>) {
+fn one_view(count: u64) -> (Vec<Sample>, HashMap<PathBuf, [Fingerprint; 2]>, Vec<Fingerprint>) {
     let mut samples = Vec::new();
     for number in 0..count {
         let label = if number % 2 == 0 { Label::WithMask } else { Label::WithoutMask };
@@ -147,7 +180,7 @@ fn one_view(count: u64) -> (Vec<Sample>, HashMap<PathBuf, Fingerprint>, Vec<Fing
             person: None,
         });
     }
-    let hall = Fingerprint::of(&scene(1, 64, 64));
+    let hall = Fingerprint::both(&scene(1, 64, 64));
     let prints = samples.iter().map(|sample| (sample.path.clone(), hall)).collect();
     // Each face twice, as in two frames that follow one another.
     let face = |number: u64| Fingerprint::of(&scene(500 + number / 2, 64, 64));
@@ -174,12 +207,53 @@ fn what_a_camera_that_does_not_move_sees_is_split_by_its_faces() {
 }
 
 #[test]
+fn networks_of_every_size_are_judged_on_the_same_faces() {
+    // One camera: the same hall and light, with faces that are more or less alike.
+    let root = tempfile::tempdir().unwrap();
+    let hall = scene(1, 640, 480);
+    let bounds = Rect { x1: 300.0, y1: 200.0, x2: 341.0, y2: 247.0 };
+    let mut samples = Vec::new();
+    for number in 0..40 {
+        let (face, mut noise) = (scene(700 + number / 8, 41, 47), Random::new(number));
+        let mut picture = hall.clone();
+        for (row, pixels) in face.pixels().chunks_exact(3 * 41).enumerate() {
+            let start = 3 * ((200 + row) * 640 + 300);
+            for (to, from) in picture.pixels_mut()[start..].iter_mut().zip(pixels) {
+                *to = from.saturating_add(noise.below(40) as u8);
+            }
+        }
+        let path = root.path().join(format!("{number}.png"));
+        save(&picture, &path);
+        samples.push(Sample {
+            path,
+            bounds: Some(bounds),
+            landmarks: None,
+            label: if number % 2 == 0 { Label::WithMask } else { Label::WithoutMask },
+            origin: 0,
+            person: None,
+        });
+    }
+    let sides = |input| {
+        let cutting =
+            Cutting { seed: 1, input, sides: Sides::Judge, detector: None, as_found: false };
+        let crops = cut(samples.clone(), &cutting, &|| ()).unwrap();
+        let paths: Vec<_> = crops.validation.into_iter().map(|cut| cut.path).collect();
+        (crops.groups, paths)
+    };
+    let wanted = sides(128);
+    assert!(wanted.0 > 1, "split by the faces");
+    for input in [32, 64, 96] {
+        assert_eq!(sides(input), wanted, "{input} px");
+    }
+}
+
+#[test]
 fn pictures_of_one_person_stay_on_one_side() {
     let mut samples = Vec::new();
     let mut prints = HashMap::new();
     for number in 0..60u64 {
         let path = PathBuf::from(format!("{number}.jpg"));
-        prints.insert(path.clone(), Fingerprint::of(&scene(number, 64, 64)));
+        prints.insert(path.clone(), Fingerprint::both(&scene(number, 64, 64)));
         let person = Some(format!("person {}", number / 3));
         let label = Label::WithoutMask;
         samples.push(Sample { path, bounds: None, landmarks: None, label, origin: 0, person });
@@ -307,6 +381,8 @@ fn what_is_no_source_is_refused_by_name() {
     assert!(matches!(read(&[origin(empty.path())], None), Err(DataError::NoClasses { .. })));
     let text = empty.path().join("notes.txt");
     assert!(matches!(read(&[origin(&text)], None), Err(DataError::NotASource { .. })));
+    let labelled: Origin = format!("{}=with_mask", empty.path().display()).parse().unwrap();
+    assert!(matches!(read(&[labelled], None), Err(DataError::LabelOfFolders { .. })));
     let message = "a.csv=masked".parse::<Origin>().unwrap_err().to_string();
     assert!(message.contains("\"masked\" is no label"), "{message}");
 }
