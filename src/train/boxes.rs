@@ -134,7 +134,7 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
     };
 
     let (mut skipped, mut usable) = (Vec::new(), 0);
-    let mut images: BTreeMap<String, Option<AnnotatedImage>> = BTreeMap::new();
+    let mut images: BTreeMap<String, Result<AnnotatedImage, String>> = BTreeMap::new();
     for (index, record) in reader.byte_records().enumerate() {
         // Names that are not UTF-8 cost their row, not the file.
         let record = record.map_err(unreadable)?;
@@ -154,17 +154,18 @@ pub fn read_in(csv: &Path, folder: &Path) -> Result<Boxes, BoxesError> {
             let path = folder.join(name);
             match pictures::size(&path) {
                 Ok((width, height)) => {
-                    Some(AnnotatedImage { path, width, height, faces: vec![], complete: true })
+                    Ok(AnnotatedImage { path, width, height, faces: vec![], complete: true })
                 }
-                Err(error) => {
-                    skip(error.to_string());
-                    None
-                }
+                Err(error) => Err(error.to_string()),
             }
         });
-        let Some(image) = entry else { continue };
-        let mut skip =
-            |reason: String| skipped.push(format!("{}:{number}: {reason}", csv.display()));
+        let image = match entry {
+            Ok(image) => image,
+            Err(reason) => {
+                skip(reason.clone());
+                continue;
+            }
+        };
         match columns.bounds(&fields, image.width, image.height) {
             Ok(None) => usable += 1,
             Ok(Some(bounds)) => image.faces.push(match columns.annotation(&fields, bounds) {
@@ -338,6 +339,7 @@ mod tests {
             a.png,10,10,inf,50,with_mask\n\
             a.png,10,10,40,50,with_hat\n\
             b.png,10,10,40,50,with_mask\n\
+            b.png,50,10,90,50,with_mask\n\
             ,10,10,40,50,with_mask\n\
             a.png,60,20,140,70,without_mask\n";
         let boxes = read_rows(rows).expect("two rows can be used");
@@ -347,8 +349,9 @@ mod tests {
             "faces.csv:5: 'ten' is not a number",
             "faces.csv:6: 'inf' is not a number",
             "faces.csv:7: unknown label 'with_hat'",
-            "b.png: ",
-            "faces.csv:9: no image is named",
+            "faces.csv:8: ",
+            "faces.csv:9: ",
+            "faces.csv:10: no image is named",
         ];
         assert_eq!(boxes.skipped.len(), wanted.len(), "{:#?}", boxes.skipped);
         for (found, wanted) in boxes.skipped.iter().zip(wanted) {

@@ -13,7 +13,9 @@ use crate::camera::CameraError;
 
 /// Width and height of the upright picture in pixels, from the file's header where that can be read.
 pub fn size(path: &Path) -> Result<(u32, u32), CameraError> {
-    header(path).or_else(|_| open(path).map(|picture| (picture.width(), picture.height())))
+    let whole = || open(path).map(|picture| (picture.width(), picture.height()));
+    // A named pipe would wait for whoever writes into it.
+    if path.is_file() { header(path).or_else(|_| whole()) } else { whole() }
 }
 
 fn header(path: &Path) -> ImageResult<(u32, u32)> {

@@ -101,12 +101,8 @@ impl Detector {
                 wanted: "face detector",
                 reason,
             })?;
-        let in_picture = faces
-            .into_iter()
-            .map(|face| rescale(face, 1.0 / scale_x, 1.0 / scale_y, width, height))
-            .filter(|face| face.bounds.area() > 0.0)
-            .collect();
-        Ok(nms::suppress(in_picture, self.nms_iou, self.threshold))
+        let faces = in_picture(faces, (1.0 / scale_x, 1.0 / scale_y), (width, height));
+        Ok(nms::suppress(faces, self.nms_iou, self.threshold))
     }
 
     /// How far the head of a face that was found here is turned, in degrees; 0 is frontal, positive
@@ -180,16 +176,20 @@ fn yaw_gain(file: &ModelFile) -> Result<f32, VisionError> {
     }
 }
 
-fn rescale(face: Face, sx: f32, sy: f32, width: f32, height: f32) -> Face {
-    Face {
-        bounds: face.bounds.scaled(sx, sy).clamped(width, height),
+/// Faces found in the network's input, scaled to the picture of `size` that it was made of; of their
+/// boxes what lies in it.
+fn in_picture(faces: Vec<Face>, scale: (f32, f32), size: (f32, f32)) -> Vec<Face> {
+    let rescaled = |face: Face| Face {
+        bounds: face.bounds.scaled(scale.0, scale.1).clamped(size.0, size.1),
         score: face.score,
-        landmarks: face.landmarks.map(|p| Point { x: p.x * sx, y: p.y * sy }),
-    }
+        landmarks: face.landmarks.map(|p| Point { x: p.x * scale.0, y: p.y * scale.1 }),
+    };
+    faces.into_iter().map(rescaled).filter(|face| face.bounds.area() > 0.0).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use prost::Message;
     use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
@@ -219,6 +219,29 @@ mod tests {
         let mut wild = face;
         wild.landmarks[2].x = f32::NAN;
         assert!(with_gain("1.5").expect("the gain is allowed").yaw(&wild).is_nan());
+    }
+
+    proptest! {
+        #[test]
+        fn no_box_reaches_beyond_the_picture(
+            boxes in proptest::collection::vec(proptest::array::uniform4(-900.0f32..900.0), 0..20),
+            scale in 0.1f32..8.0,
+            width in 1u16..2000,
+            height in 1u16..2000,
+        ) {
+            let face = |edges: [f32; 4]| Face {
+                bounds: edges.into(),
+                score: 0.5,
+                landmarks: [Point::default(); 5],
+            };
+            let size = (f32::from(width), f32::from(height));
+            let found = boxes.into_iter().map(face).collect();
+            for face in in_picture(found, (scale, scale), size) {
+                let Rect { x1, y1, x2, y2 } = face.bounds;
+                prop_assert!(0.0 <= x1 && x1 < x2 && x2 <= size.0, "{face:?}");
+                prop_assert!(0.0 <= y1 && y1 < y2 && y2 <= size.1, "{face:?}");
+            }
+        }
     }
 
     #[test]

@@ -136,5 +136,5 @@ impl Args {
 
 /// The number as people write it: 0.35, not 0.3499999940395355.
 fn decimal(value: f32) -> f64 {
-    (f64::from(value) * 1e6).round() / 1e6
+    value.to_string().parse().unwrap_or(f64::from(value))
 }

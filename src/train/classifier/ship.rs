@@ -89,6 +89,16 @@ pub fn write(
     Ok(format!("written model: {agree} of {of} labels agree, |Δp| ≤ {largest:.4}"))
 }
 
+/// Whether a model can be written to `path`, told before hours of work; makes its folder.
+pub fn try_out(path: &Path) -> Result<(), ClassifierError> {
+    let unwritable = |source| ClassifierError::Unwritable { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    let fresh = fit::beside(path, "new");
+    std::fs::write(&fresh, "").and_then(|()| std::fs::remove_file(&fresh)).map_err(unwritable)
+}
+
 /// Writes a model's file whole or not at all, and its folder if there is none.
 pub fn put(bytes: &[u8], path: &Path) -> Result<(), ClassifierError> {
     let unwritable = |source| ClassifierError::Unwritable { path: path.to_owned(), source };

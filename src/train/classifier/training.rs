@@ -71,6 +71,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
         std::fs::create_dir_all(path)
             .map_err(|source| ClassifierError::Unwritable { path: path.clone(), source })?;
     }
+    ship::try_out(&options.out)?;
     let checkpoint = Checkpoint::claim(&options.checkpoint)?;
     let published = Published::mean(&options.weights, options.network)?;
     let layout = published.as_ref().map_or(Layout::Keras, |file| file.layout);

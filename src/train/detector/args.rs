@@ -120,10 +120,7 @@ fn check(args: &Args) -> Result<(), WrongUse> {
 pub fn run(args: &Args) -> Result<()> {
     check(args)?;
     let device = args.device.open()?;
-    if let Some(folder) = args.out.parent() {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("{}: cannot be made", folder.display()))?;
-    }
+    ship::try_out(&args.out)?;
     let mut training = Vec::new();
     let mut validation = Vec::new();
     for (number, name) in (1..).zip(&args.boxes) {

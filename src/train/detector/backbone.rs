@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::module::Param;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor, TensorData};
-use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 
 use super::network::{Head, Network};
 use super::width;
 use crate::train::parameters;
 use crate::vision::YAW_GAIN;
+use crate::vision::model::ModelFile;
 
 /// PyTorch's default, which the published net was trained with.
 const EPSILON: f32 = 1e-5;
@@ -46,10 +46,9 @@ pub fn yaw_gain(paths: &[PathBuf]) -> Result<f32> {
     Ok(1.0)
 }
 
+/// The file at `path`; one of ours must be as it was written.
 fn proto(path: &Path) -> Result<ModelProto> {
-    let bytes =
-        std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    ModelProto::decode(&*bytes).with_context(|| format!("{}: not an ONNX file", path.display()))
+    Ok(ModelFile::open(path, "", ("no detector", &[]))?.proto().clone())
 }
 
 fn started(network: Network, path: &Path, device: &Device) -> Result<Network> {
@@ -217,5 +216,19 @@ mod tests {
         assert_eq!(yaw_gain(&[classifier.clone(), detector]).unwrap(), 1.7);
         assert_eq!((yaw_gain(&[classifier]).unwrap(), yaw_gain(&[]).unwrap()), (1.0, 1.0));
         assert!(yaw_gain(&[root.join("Cargo.toml")]).is_err());
+    }
+
+    #[test]
+    fn nothing_starts_from_a_damaged_file_of_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("damaged.onnx");
+        let mut bytes = include_bytes!("../../../models/detector.onnx").to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+        std::fs::write(&path, bytes).unwrap();
+        let device = Device::flex();
+        let network = Network::new(&super::super::network::Channels::of(0.25), &device);
+        let error = start_from(network, &[path], &device).err().unwrap().to_string();
+        assert!(error.contains("damaged.onnx") && error.contains("digest"), "{error}");
     }
 }

@@ -21,6 +21,7 @@ use super::targets::Cells;
 use super::{backbone, export, gain, mining, norm};
 use crate::train::fit::{Average, Checkpoint, Progress, one_cycle};
 use crate::train::parameters;
+use crate::train::progress::Meter;
 use crate::train::random::Random;
 
 /// Batches beyond the last step, on which the gain of the yaw is measured: with 200 it came out 1.35 to
@@ -117,6 +118,8 @@ pub fn run(
     }
     let mut average = Average::new(average, AVERAGE, done);
 
+    let mut faces = sources.iter().flat_map(|all| &all.scenes).flat_map(|scene| &scene.faces);
+    let landmarks = faces.any(|face| face.landmarks.is_some());
     let batches = batches(fit, done, Arc::new(sources), Arc::new(empty));
     let mut sums = [0.0_f32; 3];
     let mut since = Instant::now();
@@ -171,7 +174,11 @@ pub fn run(
     }
     let (averaged, ..) = parameters::put(network.valid(), &average.values);
     let averaged = norm::fold(averaged);
-    let gain = match gain::measure(&averaged, batches.iter(), &device.inner()) {
+    let meter = Meter::new("turns of heads, batch", BEYOND as u64);
+    let shown = batches.iter().inspect(|_| meter.step(""));
+    let measured = if landmarks { gain::measure(&averaged, shown, &device.inner()) } else { None };
+    meter.finish();
+    let gain = match measured {
         Some(gain) => {
             println!("turns of heads are found {gain:.2} times too small");
             gain
@@ -222,4 +229,100 @@ fn batches(
         }
     });
     receive
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::picture::{Picture, Rect};
+    use crate::train::detector::scene::Scene;
+    use crate::train::detector::targets::Target;
+    use crate::vision::model::ModelFile;
+
+    /// Dark pictures, each with a light square for a face; without `faces` dark alone.
+    fn scenes(name: &str, count: u64, faces: bool) -> Vec<Scenes> {
+        let scene = |seed: u64| {
+            let mut random = Random::new(seed);
+            let mut picture = Picture::new(96, 80);
+            picture.pixels_mut().fill_with(|| random.below(60) as u8);
+            let (x, y) = (random.below(60) as u32, random.below(40) as u32);
+            let square =
+                Rect { x1: x as f32, y1: y as f32, x2: (x + 30) as f32, y2: (y + 36) as f32 };
+            if faces {
+                for (at, byte) in picture.pixels_mut().iter_mut().enumerate() {
+                    let (column, row) = (at as u32 / 3 % 96, at as u32 / 3 / 96);
+                    let inside = (x..x + 30).contains(&column) && (y..y + 36).contains(&row);
+                    *byte = if inside { 200 } else { *byte };
+                }
+            }
+            let face = Target { bounds: square, landmarks: None, ignore: false, bare: true };
+            Scene { picture, faces: if faces { vec![face] } else { vec![] } }
+        };
+        vec![Scenes::new(name, (0..count).map(scene).collect())]
+    }
+
+    fn toy(steps: usize) -> Fit {
+        Fit {
+            steps,
+            rate: 1e-3,
+            seed: 5,
+            check: 2,
+            drawn: 0.0,
+            only_landmarks: false,
+            landmark_weight: 1.0,
+            normalise: false,
+            channels: Channels::of(0.1),
+            device: Device::flex(),
+        }
+    }
+
+    /// Trains on toys; gives the steps at which it was judged with the files of then. A judgement
+    /// after `stop` steps is the last thing that happens.
+    fn train(
+        folder: &Path,
+        start: &[PathBuf],
+        stop: Option<usize>,
+    ) -> Result<Vec<(usize, Vec<u8>)>> {
+        let mut judged = Vec::new();
+        let start = Start { files: start, from: None };
+        let (faces, empty) = (scenes("faces", 6, true), scenes("empty", 2, false));
+        let settings = json!({ "seed": 5 });
+        run(
+            &toy(4),
+            faces,
+            empty,
+            &start,
+            &folder.join("checkpoint"),
+            &settings,
+            |told, bytes| {
+                ensure!(stop != Some(told.step), "the power went");
+                let losses = told.losses.context("a loss was measured")?;
+                ensure!(losses.iter().all(|loss| loss.is_finite()), "{losses:?}");
+                judged.push((told.step, bytes.to_vec()));
+                Ok(())
+            },
+        )?;
+        Ok(judged)
+    }
+
+    #[test]
+    fn a_training_that_was_cut_off_ends_as_one_left_alone_and_others_start_from_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
+        let alone = train(&whole, &[], None).unwrap();
+        assert_eq!(alone.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [2, 4]);
+        assert_ne!(alone[0].1, alone[1].1, "it learned nothing");
+        let error = train(&cut, &[], Some(2)).err().unwrap().to_string();
+        assert_eq!(error, "the power went");
+        assert!(train(&cut, &[], None).unwrap() == alone[1..], "another network");
+
+        // Mined with the network at the start, then trained on.
+        let file = folder.path().join("start.onnx");
+        std::fs::write(&file, &alone[1].1).unwrap();
+        let next = train(&folder.path().join("next"), &[file], None).unwrap();
+        assert!(next[1].1 != alone[1].1);
+        assert!(ModelFile::parse("next".into(), &next[1].1, "").is_ok());
+    }
 }

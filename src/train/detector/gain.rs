@@ -44,6 +44,9 @@ fn seen(
 ) -> Vec<(f32, f32)> {
     let mut turns = Vec::new();
     for (side, input, cells) in batches {
+        if !cells.iter().any(|sample| (0..sample.positive.len()).any(|at| counts(sample, at))) {
+            continue;
+        }
         let grid = targets::grid(side);
         let data = TensorData::new(input, [cells.len(), 3, side, side]);
         // For each sample what its cells say of their faces.

@@ -258,6 +258,9 @@ impl GraphBuilder {
                     got: bias.len(),
                 });
             }
+            if bias.iter().any(|value| !value.is_finite()) {
+                self.problem.get_or_insert(OnnxError::NotFinite { shape: vec![bias.len()] });
+            }
             inputs.push(self.constant(floats(&format!("{node}.bias"), &[bias.len()], bias)));
         }
         inputs

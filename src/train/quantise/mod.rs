@@ -70,8 +70,8 @@ pub enum QuantiseError {
     NotOurs { model: String, reason: String },
     #[error("--faces {asked} is not {FEWEST} or more")]
     FewAsked { asked: usize },
-    #[error("--out {out}: that is the classifier itself; name another file")]
-    Itself { out: PathBuf },
+    #[error("--{option} {path}: that is {what}; name another file")]
+    Taken { option: &'static str, path: PathBuf, what: &'static str },
     #[error(
         "{found} faces to calibrate on; at least {FEWEST} are needed: give more pictures with --data"
     )]
@@ -109,14 +109,45 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+impl Args {
+    /// Refuses to write over what is read, or over the figures beside it.
+    fn check(&self) -> Result<(), QuantiseError> {
+        let taken = |option, path: &Path, what| {
+            Err(QuantiseError::Taken { option, path: path.to_owned(), what })
+        };
+        if same_file(&self.classifier, &self.out) {
+            return taken("out", &self.out, "the classifier itself");
+        }
+        if self.data.detector.as_ref().is_some_and(|path| same_file(path, &self.out)) {
+            return taken("out", &self.out, "the detector");
+        }
+        for path in self.report.iter().flat_map(|prefix| figures(prefix)) {
+            if same_file(&self.classifier.with_extension("json"), &path) {
+                return taken("report", &path, "what the training wrote beside the classifier");
+            }
+            if same_file(&self.out, &path) || self.out == path {
+                return taken("report", &path, "where the full-integer file goes");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The two files of figures, for people and for programs.
+fn figures(prefix: &Path) -> [PathBuf; 2] {
+    [".txt", ".json"].map(|end| {
+        let mut path = prefix.as_os_str().to_owned();
+        path.push(end);
+        PathBuf::from(path)
+    })
+}
+
 /// Calibrates, holds the full-integer file against the source, and writes it and the figures.
 pub fn quantise(args: &Args) -> Result<Quantised, QuantiseError> {
     if args.faces < FEWEST {
         return Err(QuantiseError::FewAsked { asked: args.faces });
     }
-    if same_file(&args.classifier, &args.out) {
-        return Err(QuantiseError::Itself { out: args.out.clone() });
-    }
+    args.check()?;
     // What cannot work is told before the data is read.
     let file = ModelFile::open(&args.classifier, "", ("no classifier", &[]))?;
     let classifier = Classifier::from_file(&file)?;
@@ -197,7 +228,7 @@ impl Quantised {
                 json!({ "name": name, "bytes": bytes, "range": [low, high] })
             })
             .collect();
-        let figures = json!({
+        let told = json!({
             "float": self.reports[0],
             "integer": self.reports[1],
             "nearness": self.nearness,
@@ -205,10 +236,8 @@ impl Quantised {
             "calibrated": self.calibrated,
             "activations": activations,
         });
-        for (end, text) in [(".txt", self.table()), (".json", figures.to_string() + "\n")] {
-            let mut path = prefix.as_os_str().to_owned();
-            path.push(end);
-            let path = PathBuf::from(path);
+        for (path, text) in figures(prefix).into_iter().zip([self.table(), told.to_string() + "\n"])
+        {
             let unwritable = |source| QuantiseError::Unwritable { path: path.clone(), source };
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder).map_err(unwritable)?;

@@ -210,6 +210,34 @@ fn one_layer_loses_almost_nothing() {
 }
 
 #[test]
+fn what_is_read_and_the_figures_of_the_training_are_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["mine.onnx", "mine.json", "detector.onnx"] {
+        std::fs::write(path(name), name).unwrap();
+    }
+    let asked = |out: &str, report: &str| {
+        let mut args = Args {
+            out: path(out),
+            report: Some(path(report)),
+            ..args(path("mine.onnx"), folder.path())
+        };
+        args.data.detector = Some(path("detector.onnx"));
+        args.check().map_err(|error| error.to_string())
+    };
+    assert_eq!(asked("integer.onnx", "integer"), Ok(()));
+    for (out, report, what) in [
+        ("mine.onnx", "integer", "the classifier itself"),
+        ("detector.onnx", "integer", "the detector"),
+        ("integer.onnx", "mine", "beside the classifier"),
+        ("integer.json", "integer", "where the full-integer file goes"),
+    ] {
+        let told = asked(out, report).unwrap_err();
+        assert!(told.contains(what) && told.ends_with("name another file"), "{told}");
+    }
+}
+
+#[test]
 fn what_the_trainer_does_not_write_is_refused_by_its_node_before_data_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = Path::new("nowhere.csv");

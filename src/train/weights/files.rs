@@ -1,8 +1,10 @@
 //! Files of named tensors, whatever network they are of.
 
+use std::io::Read;
 use std::path::Path;
 
-use npyz::npz::NpzArchive;
+use npyz::NpyFile;
+use npyz::npz::{NpzArchive, file_name_from_array_name};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::{Dtype, SafeTensors};
 
@@ -29,13 +31,28 @@ fn npz(path: &Path) -> Result<Parameters, WeightsError> {
     let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
     let mut found = Parameters::new();
     for name in names {
-        let Some(array) = archive.by_name(&name).map_err(unreadable(path))? else { continue };
+        let torn = |reason: String| unreadable(path)(format!("tensor {name}: {reason}"));
+        let mut bytes = Vec::new();
+        // Only one that is read to its end is held against its checksum.
+        archive
+            .zip_archive()
+            .by_name(&file_name_from_array_name(&name))
+            .map_err(|error| torn(error.to_string()))?
+            .read_to_end(&mut bytes)
+            .map_err(|error| torn(error.to_string()))?;
+        let array = NpyFile::new(&bytes[..]).map_err(|error| torn(error.to_string()))?;
         let not_float = || WeightsError::NotFloat { path: path.to_owned(), name: name.clone() };
         let shape: Vec<usize> = array.shape().iter().map(|d| *d as usize).collect();
         if array.order() != npyz::Order::C {
             return Err(not_float());
         }
-        let values = array.into_vec::<f32>().map_err(|_| not_float())?;
+        let values = array.try_data::<f32>().map_err(|_| not_float())?;
+        let values: Vec<f32> =
+            values.collect::<Result<_, _>>().map_err(|error| torn(error.to_string()))?;
+        let count = shape.iter().try_fold(1usize, |count, side| count.checked_mul(*side));
+        if count != Some(values.len()) {
+            return Err(torn(format!("{} numbers for the shape {shape:?}", values.len())));
+        }
         found.insert(name, Values { shape, values });
     }
     Ok(found)

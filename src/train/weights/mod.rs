@@ -41,6 +41,8 @@ pub enum WeightsError {
     OnlyMobileNet { path: PathBuf, network: &'static str },
     #[error("{path}: tensor {name} is not of 32-bit floats{}", if path.extension().is_some_and(|e| e == "npz") { " in C order" } else { "" })]
     NotFloat { path: PathBuf, name: String },
+    #[error("{path}: tensor {name} holds {value}, which {}", if value.is_finite() { "is no variance" } else { "is no number to go on from" })]
+    Unsound { path: PathBuf, name: String, value: f32 },
     #[error(
         "{path}: its tensors are named neither as Keras nor as torchvision names those of {network}: {}",
         some(names)
@@ -51,18 +53,18 @@ pub enum WeightsError {
     )]
     KerasResNet { path: PathBuf },
     #[error(
-        "{path}: of another network or width than {network}: missing {}; surplus {}{}",
+        "{path}: of another network or width than {network}: missing {}; surplus {}; of another shape than --width has it {}",
         some(missing),
         some(surplus),
-        shapes.as_ref().map_or(String::new(), |shapes| format!("; {shapes}, as --width has it"))
+        some(shapes)
     )]
     Mismatch {
         path: PathBuf,
         network: String,
         missing: Vec<String>,
         surplus: Vec<String>,
-        /// Of one tensor that both have.
-        shapes: Option<String>,
+        /// Of those that both have.
+        shapes: Vec<String>,
     },
 }
 
@@ -70,6 +72,18 @@ pub enum WeightsError {
 struct Folded {
     kernel: Values,
     bias: Values,
+}
+
+/// Refuses what no network can go on from: what is no number, and a `variance` under 0.
+fn sound(path: &Path, name: &str, values: &Values, variance: bool) -> Result<(), WeightsError> {
+    let bad = |value: &&f32| !value.is_finite() || (variance && **value < 0.0);
+    match values.values.iter().find(bad) {
+        Some(value) => {
+            let (path, name) = (path.to_owned(), name.to_owned());
+            Err(WeightsError::Unsound { path, name, value: *value })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Names for a message: all of a few, the first of many.
@@ -133,6 +147,8 @@ impl Published {
                 _ => values,
             };
             let ours = ours(&name);
+            let variance = ours.as_ref().is_some_and(|name| name.ends_with("running_var"));
+            sound(path, &name, &values, variance)?;
             known += usize::from(ours.is_some());
             tensors.insert(ours.unwrap_or(name), values);
         }
@@ -193,6 +209,9 @@ impl Published {
             Layout::Keras
         };
         let backbone = Self::unfolded(path, kind, layout, file.convolutions)?;
+        for (name, values) in &file.head.tensors {
+            sound(path, name, values, false)?;
+        }
         Ok(Self { head: Some(file.head), ..backbone })
     }
 
@@ -215,6 +234,8 @@ impl Published {
         }
         let mut tensors = Parameters::new();
         for (name, layer) in names.into_iter().zip(layers) {
+            sound(&path, &format!("{name}.conv.weight"), &layer.kernel, false)?;
+            sound(&path, &format!("{name}.norm.beta"), &layer.bias, false)?;
             let even = |value: f32| Values {
                 shape: layer.bias.shape.clone(),
                 values: vec![value; layer.bias.values.len()],
@@ -247,13 +268,19 @@ impl Published {
         if missing.is_empty() && surplus.is_empty() {
             return Ok(Network { backbone, head });
         }
-        let both = |name: &String| Some((name.clone(), self.tensors.get(name)?, own.get(name)?));
-        let shapes = missing.iter().find_map(both).map(|(name, there, here)| {
-            let shape = |values: &Values| {
-                values.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
-            };
-            format!("{name} is {} there and {} here", shape(there), shape(here))
-        });
+        let (both, missing): (Vec<String>, Vec<String>) =
+            missing.into_iter().partition(|name| self.tensors.contains_key(name));
+        let surplus = surplus.into_iter().filter(|name| !both.contains(name)).collect();
+        let shape = |of: &Parameters, name: &String| {
+            let shape = of.get(name).map_or(&[][..], |values| &values.shape);
+            shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+        };
+        let shapes = both
+            .iter()
+            .map(|name| {
+                format!("{name} ({} for {})", shape(&self.tensors, name), shape(&own, name))
+            })
+            .collect();
         let (path, network) = (self.path.clone(), name.to_owned());
         Err(WeightsError::Mismatch { path, network, missing, surplus, shapes })
     }

@@ -107,6 +107,34 @@ fn missing_and_surplus_tensors_are_named() {
 }
 
 #[test]
+fn damaged_weights_are_refused_with_the_tensor() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.npz");
+    let told = || Published::read(&path, Kind::Mobilenetv2).unwrap_err().to_string();
+    let good = backbone(&toy(Layout::Keras));
+    for (name, bad) in [
+        ("blocks.3.project.norm.beta", f32::NAN),
+        ("blocks.3.project.conv.weight", f32::INFINITY),
+        ("blocks.3.project.norm.running_var", -0.1),
+    ] {
+        let mut values = good.clone();
+        values.get_mut(name).unwrap().values[1] = bad;
+        keras_file(&values, &path);
+        let told = told();
+        assert!(told.contains("weights.npz: tensor block_3_project"), "{told}");
+        assert!(told.contains(&format!(" holds {bad}")), "{told}");
+    }
+
+    keras_file(&good, &path);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(&path, bytes).unwrap();
+    let told = told();
+    assert!(told.contains("weights.npz: cannot be read: ") && told.contains("checksum"), "{told}");
+}
+
+#[test]
 fn weights_of_another_network_are_refused_with_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let (npz, safetensors) = (folder.path().join("w.npz"), folder.path().join("w.safetensors"));
@@ -126,8 +154,12 @@ fn weights_of_another_network_are_refused_with_what_is_wrong() {
     let wide = crate::train::network::NetworkConfig { width: 0.5, ..wide }.init(&Device::flex());
     let published = Published::read(&safetensors, Kind::Mobilenetv2).unwrap();
     let told = published.put(wide).unwrap_err().to_string();
-    assert!(told.contains("another network or width than MobileNetV2: missing"), "{told}");
-    assert!(told.contains("blocks.") && told.contains(" more; surplus"), "{told}");
+    assert!(
+        told.contains("another network or width than MobileNetV2: missing nothing; "),
+        "{told}"
+    );
+    assert!(told.contains("surplus nothing; of another shape than --width has it"), "{told}");
+    assert!(told.contains("blocks.") && told.ends_with(" more"), "{told}");
 
     let nowhere = read(&PathBuf::from("nowhere.npz"), Kind::Mobilenetv2);
     assert!(nowhere.starts_with("nowhere.npz: cannot be read"), "{nowhere}");
