@@ -128,6 +128,34 @@ fn sighup_takes_a_good_configuration() {
 }
 
 #[test]
+fn sighup_takes_a_model_that_was_replaced_and_leaves_all_as_it_is_where_nothing_was() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let folder = tempdir().unwrap();
+    let model = folder.path().join("mine.onnx");
+    fs::copy(models.join("classifier.onnx"), &model).unwrap();
+    let mut it = Appliance::start(&format!("{DEMO}[classifier]\nmodel = {model:?}\n"));
+    it.hear("READY=1\n");
+    it.hang_up();
+    it.hear("RELOADING=1\n");
+    it.hear("READY=1\n");
+    assert!(it.log().contains("its models did not change"), "{}", it.log());
+    assert!(!it.log().contains("starting again"), "{}", it.log());
+    fs::copy(models.join("classifier-96.onnx"), &model).unwrap();
+    it.hang_up();
+    it.hear("RELOADING=1\n");
+    it.hear("READY=1\n");
+    assert!(it.log().contains("starting again"), "{}", it.log());
+    // What is none is refused, and the old one stays.
+    fs::write(&model, "no model").unwrap();
+    it.hang_up();
+    it.hear("RELOADING=1\n");
+    it.hear("READY=1\n");
+    let (code, _, log) = it.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("mine.onnx") && log.contains("is refused; the old one stays"), "{log}");
+}
+
+#[test]
 fn an_end_right_after_sighup_is_told_though_no_frame_has_come() {
     let mut it = Appliance::start(DEMO);
     it.hear("READY=1\n");

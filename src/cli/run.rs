@@ -13,6 +13,7 @@ use crate::pipeline::{Daemon, Health, PipelineError, Shutdown};
 use crate::report::Event;
 use crate::service::{LinesInUse, Service};
 use crate::vision::Vision;
+use crate::vision::model::Origin;
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
@@ -33,6 +34,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let mut before: Option<Config> = None;
     loop {
         lines.set(&config.gpio);
+        let models = daemon.models();
         let mut renewed = None;
         let mut frames = 0;
         let ended = daemon.run(&shutdown, log_event, |health: &Health| {
@@ -49,7 +51,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
             if hang_up.swap(false, Ordering::Relaxed) {
                 log::info!("SIGHUP: reading the configuration again");
                 service.reloading();
-                renewed = renew(common, &config);
+                renewed = renew(common, &config, &models);
                 if renewed.is_some() {
                     return ControlFlow::Break(());
                 }
@@ -89,21 +91,23 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     }
 }
 
-/// The configuration as it is now, with its models; none where it did not change, or is refused.
-fn renew(common: &Common, old: &Config) -> Option<(Config, Vision)> {
+/// The configuration as it is now, with its models; none where neither it nor the `models` in its files
+/// changed, or it is refused.
+fn renew(common: &Common, old: &Config, models: &[Origin; 2]) -> Option<(Config, Vision)> {
     let refused = |words: &dyn std::fmt::Display| {
         log::error!("{words}");
         log::error!("the new configuration is refused; the old one stays in force");
     };
     let new = common.load().map_err(|failure| refused(&failure.words().unwrap_or_default()));
     let new = new.ok()?.config;
-    if new == *old {
-        log::info!("the configuration did not change");
-        return None;
-    }
     gpio::check(&new.gpio).map_err(|error| refused(&error)).ok()?;
     let vision = Vision::load(&new.detector, &new.classifier).map_err(|error| refused(&error));
-    Some((new, vision.ok()?))
+    let vision = vision.ok()?;
+    if new == *old && vision.models() == models.each_ref() {
+        log::info!("the configuration and its models did not change");
+        return None;
+    }
+    Some((new, vision))
 }
 
 fn log_event(event: &Event) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::gpio::Board;
 use crate::report::Event;
 use crate::tracking::Counts;
 use crate::vision::Vision;
+use crate::vision::model::Origin;
 use crate::{camera, gpio};
 
 use super::capture::{CameraTally, Capture};
@@ -115,6 +117,11 @@ impl Daemon {
     /// the configuration can mend is an error.
     pub fn open(config: &Config) -> Result<Self, PipelineError> {
         Self::with_vision(config, Vision::load(&config.detector, &config.classifier)?)
+    }
+
+    /// Detector, then classifier: where each came from and its SHA-256.
+    pub fn models(&self) -> [Origin; 2] {
+        self.vision.models().map(Clone::clone)
     }
 
     /// As `open`, with the models of `config` already loaded.
@@ -223,13 +230,20 @@ impl Daemon {
             stalled: hearts.silent(clock.now()),
             ending,
         };
-        while !shutdown.is_triggered() && watch(&health(false)).is_continue() {
-            shutdown.wait(WATCH);
-        }
+        // Whatever happens there, the lines are made safe first.
+        let watched = catch_unwind(AssertUnwindSafe(|| {
+            while !shutdown.is_triggered() && watch(&health(false)).is_continue() {
+                shutdown.wait(WATCH);
+            }
+            shutdown.trigger();
+            // Its wish is no more asked for.
+            let _ = watch(&health(true));
+        }));
         shutdown.trigger();
-        // Its wish is no more asked for.
-        let _ = watch(&health(true));
         let left_behind = stages.wait(GRACE);
+        if let Err(panic) = watched {
+            resume_unwind(panic);
+        }
         let totals = Totals {
             time: clock.now(),
             frames: tally.frames(),
@@ -398,6 +412,27 @@ mod tests {
             began: false,
         };
         (sight, seen)
+    }
+
+    #[test]
+    fn all_stages_end_before_a_panic_of_whoever_watches_goes_on() {
+        let mut config = Config::default();
+        config.camera.source = "demo".into();
+        config.gpio.backend = crate::config::Backend::Simulated;
+        let shutdown = Shutdown::default();
+        let daemon = Daemon::open(&config).unwrap();
+        let lines = std::sync::Arc::new(());
+        let held = std::sync::Arc::clone(&lines);
+        // The stage that tells events ends with the others, and drops what it holds.
+        let tell = move |_: &Event| {
+            let _ = &held;
+            Ok(())
+        };
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            daemon.run(&shutdown, tell, |_: &Health| panic!("in a test")).map(|_| ())
+        }));
+        assert!(ended.is_err());
+        assert_eq!(std::sync::Arc::strong_count(&lines), 1, "a stage still runs");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! ONNX files: where they come from, their hashes and metadata, and plans to run them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,8 +40,12 @@ impl ModelFile {
         if path.as_os_str().is_empty() {
             return Self::parse(format!("built-in {}", built_in.0), built_in.1, pinned);
         }
-        let bytes = std::fs::read(path)
-            .map_err(|source| VisionError::Unreadable { path: path.into(), source })?;
+        let unreadable = |source| VisionError::Unreadable { path: path.into(), source };
+        // A named pipe would wait for whoever writes into it, and a device need not end.
+        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(unreadable(std::io::Error::other("it is not a plain file")));
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
         Self::parse(path.display().to_string(), &bytes, pinned)
     }
 
@@ -115,17 +120,19 @@ impl ModelFile {
 
     /// A plan for an input of `shape`, float32.
     pub fn plan(&self, shape: [usize; 4]) -> Result<Plan, VisionError> {
-        let plan = tract_onnx::onnx()
-            .with_ignore_output_shapes(true)
-            .with_ignore_value_info(true)
-            .model_for_proto_model(&self.proto)
-            .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
-            .and_then(|model| model.into_optimized())
-            .and_then(|model| model.into_runnable())
-            .map_err(|error| VisionError::NotAModel {
-                model: self.origin.name.clone(),
-                reason: format!("{error:#}"),
-            })?;
+        let made = guarded(|| {
+            tract_onnx::onnx()
+                .with_ignore_output_shapes(true)
+                .with_ignore_value_info(true)
+                .model_for_proto_model(&self.proto)
+                .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
+                .and_then(|model| model.into_optimized())
+                .and_then(|model| model.into_runnable())
+        });
+        let plan = made.map_err(|error| VisionError::NotAModel {
+            model: self.origin.name.clone(),
+            reason: format!("{error:#}"),
+        })?;
         Ok(Plan { plan, shape, name: self.origin.name.clone() })
     }
 }
@@ -156,7 +163,7 @@ impl Plan {
             reason: format!("{error:#}"),
         };
         let tensor = Tensor::from_shape(&self.shape, input).map_err(fail)?;
-        let outputs = self.plan.run(tvec!(tensor.into())).map_err(fail)?;
+        let outputs = guarded(|| self.plan.run(tvec!(tensor.into()))).map_err(fail)?;
         outputs
             .iter()
             .map(|value| {
@@ -166,6 +173,15 @@ impl Plan {
             })
             .collect()
     }
+}
+
+/// What tract makes of a network: on some that hang together badly it panics instead of telling so.
+fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(TractError::msg(
+            "the runtime (tract) cannot digest it; what it stumbled on is told above",
+        ))
+    })
 }
 
 /// Writes a digest of the rest of the model into its metadata, so that a damaged copy is noticed
@@ -244,6 +260,29 @@ mod tests {
             config::Detector { model: path("classifier.onnx"), ..config::Detector::default() };
         let error = Detector::load(&config).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(error.contains("not a face detector"), "{error}");
+    }
+
+    #[test]
+    fn a_network_that_makes_the_runtime_panic_is_refused_as_any_other() {
+        let mut proto = ModelProto::decode(&*bytes("detector.onnx")).expect("it is one");
+        proto.metadata_props.retain(|entry| entry.key != DIGEST);
+        let graph = proto.graph.as_mut().expect("it has one");
+        let mut more = graph.output[0].clone();
+        more.name = "made by no node".into();
+        graph.output.push(more);
+        let file = ModelFile::parse("gone.onnx".into(), &proto.encode_to_vec(), "");
+        let planned = file.and_then(|file| file.plan([1, 3, 64, 96]).map(|_| ()));
+        let error = planned.expect_err("an output is missing").to_string();
+        assert!(error.contains("gone.onnx"), "{error}");
+        let told = guarded(|| -> TractResult<()> { panic!("in a test") }).expect_err("it panicked");
+        assert!(told.to_string().contains("cannot digest it"), "{told}");
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_waited_for() {
+        let error = ModelFile::open(Path::new("/dev/zero"), "", ("", &[])).err();
+        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("/dev/zero") && error.contains("not a plain file"), "{error}");
     }
 
     #[test]
