@@ -79,8 +79,16 @@ fn an_annotated_clip_of_an_uneven_gif_shows_each_picture_when_its_time_comes() {
 fn the_clip_itself_is_never_written_over() {
     let folder = tempdir().unwrap();
     let path = write(folder.path(), "room.mjpg", clip(3));
-    run(&["video", text(&path), "--out", text(&path)]).refused(2, &["the clip itself"]);
+    let other = folder.path().join("other.mjpg");
+    fs::hard_link(&path, &other).unwrap();
+    for out in [&path, &other] {
+        run(&["video", text(&path), "--out", text(out)]).refused(2, &["the clip itself"]);
+    }
     assert_eq!(fs::read(&path).unwrap(), clip(3));
+    let picture = write(folder.path(), "frame.jpg", support::jpeg(32, 32));
+    run(&["video", text(folder.path()), "--out", text(&picture)])
+        .refused(2, &["one of the pictures"]);
+    assert_eq!(fs::read(&picture).unwrap(), support::jpeg(32, 32));
 }
 
 #[test]

@@ -157,6 +157,21 @@ fn no_input_is_ever_written_over() {
 }
 
 #[test]
+fn pictures_to_be_written_are_written_though_nobody_reads_the_words() {
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut arguments = vec!["image", "--json", "--out", text(&out)];
+    let paths: Vec<_> =
+        (0..40).map(|n| write(folder.path(), &format!("{n}.jpg"), jpeg(32, 32))).collect();
+    arguments.extend(paths.iter().map(|path| text(path)));
+    let mut child = maskgate(&arguments).spawn().unwrap();
+    drop(child.stdout.take());
+    let result = finish(child);
+    assert_eq!((result.code, result.stderr.as_str()), (Some(0), ""));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 40);
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_ends_it_quietly() {
     let folder = tempdir().unwrap();
     let path = write(folder.path(), "a.jpg", jpeg(32, 32));

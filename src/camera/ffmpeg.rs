@@ -17,6 +17,9 @@ const TAIL: usize = 2000;
 /// How long the program may take to end after its last picture.
 const ENDING: Duration = Duration::from_secs(10);
 
+/// Frames a second; what claims more without a mean rate has a unit of time for a rate.
+const FASTEST: f32 = 240.0;
+
 /// The two programs, by name or path.
 pub(super) struct Programs<'a> {
     pub ffmpeg: &'a str,
@@ -53,7 +56,9 @@ impl Video {
             // tells its time.
             .args(["-vf", &format!("fps={}/{}", rate.frames, rate.seconds)])
             // PPM says the size of each picture, after any turning that the file asks for.
-            .args(["-f", "image2pipe", "-c:v", "ppm", "pipe:1"])
+            .args(["-f", "image2pipe", "-c:v", "ppm"])
+            // Of video with more than 8 bits a channel it would have 16.
+            .args(["-pix_fmt", "rgb24", "pipe:1"])
             .stdin(Stdio::null());
         let (running, pictures) = Program::start(command, |said| tail_of(said))
             .map_err(|error| start_error(path, programs.ffmpeg, &error))?;
@@ -128,7 +133,12 @@ impl Source for Video {
             Ok(None) => self.finish().map(|()| None),
             Err(error) => {
                 let _ = self.running.end();
-                self.finish()?;
+                // Where it broke off in a picture its own words say why; else they are of no use, as
+                // we have just ended it.
+                if error.kind() == io::ErrorKind::UnexpectedEof {
+                    self.finish()?;
+                }
+                self.ended = true;
                 Err(self.failed(format!("its pictures break off: {error}")))
             }
         }
@@ -193,15 +203,18 @@ struct Stream {
 }
 
 impl Stream {
+    const USUAL: Rate = Rate { frames: 25, seconds: 1 };
+
     /// The nominal rate, at which no frame of an uneven video is lost; the mean one where the
-    /// nominal is a mere unit of time, such as 90000 a second; 25 where there is neither.
+    /// nominal is a mere unit of time, such as 90000 a second; 25 where there is none of use.
     fn rate(&self) -> Rate {
         let parsed = |text: &Option<String>| text.as_deref().and_then(Rate::parse);
         match (parsed(&self.r_frame_rate), parsed(&self.avg_frame_rate)) {
             (Some(nominal), Some(mean)) if nominal.as_f32() > 4.0 * mean.as_f32() => mean,
+            (Some(nominal), None) if nominal.as_f32() > FASTEST => Self::USUAL,
             (Some(nominal), _) => nominal,
             (None, Some(mean)) => mean,
-            (None, None) => Rate { frames: 25, seconds: 1 },
+            (None, None) => Self::USUAL,
         }
     }
 }
@@ -404,6 +417,7 @@ mod tests {
         assert_eq!(rate("30/1", "2997/100"), Rate { frames: 30, seconds: 1 });
         assert_eq!(rate("30/1", "15/1"), Rate { frames: 30, seconds: 1 });
         assert_eq!(rate("90000/1", "15/1"), Rate { frames: 15, seconds: 1 });
+        assert_eq!(rate("90000/1", "0/0"), Rate { frames: 25, seconds: 1 });
         assert_eq!(rate("0/0", "0/0"), Rate { frames: 25, seconds: 1 });
         assert_eq!(rate("24/1", "0/0"), Rate { frames: 24, seconds: 1 });
     }

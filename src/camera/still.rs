@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
@@ -81,7 +82,15 @@ pub(super) fn sniff(path: &Path) -> Result<Kind, CameraError> {
     }
 }
 
-fn decode(name: &str, mut reader: impl BufRead + Seek) -> Result<Picture, CameraError> {
+fn decode(name: &str, reader: impl BufRead + Seek) -> Result<Picture, CameraError> {
+    // Some damage to an animated WebP makes its decoder panic.
+    catch_unwind(AssertUnwindSafe(|| decode_unguarded(name, reader))).unwrap_or_else(|_| {
+        let reason = "its decoder stumbled, as told above".into();
+        Err(CameraError::Damaged { name: name.into(), reason })
+    })
+}
+
+fn decode_unguarded(name: &str, mut reader: impl BufRead + Seek) -> Result<Picture, CameraError> {
     match format(name, &mut reader)? {
         ImageFormat::Jpeg => jpeg::decode_still(name, &read_jpeg(name, reader)?),
         ImageFormat::Png => finish(name, PngDecoder::with_limits(reader, limits()), 0),
@@ -95,7 +104,9 @@ fn decode(name: &str, mut reader: impl BufRead + Seek) -> Result<Picture, Camera
         }
         ImageFormat::WebP => {
             webp::is_whole(name, &mut reader)?;
-            finish(name, WebPDecoder::new(reader), 4)
+            let decoder = WebPDecoder::new(reader);
+            let moves = decoder.as_ref().is_ok_and(WebPDecoder::has_animation);
+            finish(name, decoder, if moves { 8 } else { 4 })
         }
         _ => finish(name, BmpDecoder::new(reader), 0),
     }
@@ -369,6 +380,13 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_its_decoder_stumbles_over_is_damaged_and_no_more() {
+        let bytes = include_bytes!("../../tests/data/stumble.webp");
+        let told = message(decode_bytes("stumble.webp", bytes));
+        assert!(told.contains("stumble.webp is damaged"), "{told}");
+    }
+
+    #[test]
     fn a_folder_and_a_missing_file_are_named() {
         let folder = tempfile::tempdir().unwrap();
         assert!(message(decode_image(folder.path())).contains("is a directory"));
@@ -379,17 +397,28 @@ mod tests {
         );
     }
 
+    fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        let pixels = scene(width, height, 0);
+        let color = ExtendedColorType::Rgb8;
+        image::write_buffer_with_format(&mut bytes, &pixels, width, height, color, format).unwrap();
+        bytes.into_inner()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]
         #[test]
         fn no_damage_to_a_file_makes_it_crash(
-            kind in 0_usize..4, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            kind in 0_usize..7, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
             cut in prop::option::of(any::<prop::sample::Index>())
         ) {
             let mut bytes = match kind {
                 0 => jpeg(40, 24, 0),
                 1 => png(&scene(16, 9, 0), 16, 9, ExtendedColorType::Rgb8),
                 2 => include_bytes!("../../tests/data/progressive.jpg").to_vec(),
+                3 => include_bytes!("../../tests/data/stumble.webp").to_vec(),
+                4 => encoded(16, 9, ImageFormat::Gif),
+                5 => encoded(16, 9, ImageFormat::Bmp),
                 _ => include_bytes!("../../tests/data/ycck.jpg").to_vec(),
             };
             for (at, value) in changes {

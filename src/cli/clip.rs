@@ -8,7 +8,8 @@ use anyhow::{Context, anyhow};
 use image::{ImageError, ImageResult};
 
 use super::Failure;
-use super::output::encode_jpeg;
+use super::output::{encode_jpeg, same_file};
+use crate::camera;
 use crate::picture::Picture;
 
 /// An annotated clip on its way to a file: motion JPEG written here, everything else by ffmpeg.
@@ -33,10 +34,14 @@ impl ClipWriter {
     /// Opens `path` for frames at `rate` a second. `original` must not be the same file.
     pub fn create(path: &Path, original: &Path, rate: f32) -> Result<Self, Failure> {
         let wrong = |what| Failure::Configuration(anyhow!("--out {}: {what}", path.display()));
-        if let (Ok(target), Ok(source)) = (path.canonicalize(), original.canonicalize())
-            && target == source
-        {
+        if same_file(path, original) {
             return Err(wrong("that is the clip itself; name another file"));
+        }
+        if original.is_dir() {
+            let pictures = camera::pictures_in(original)?;
+            if pictures.iter().any(|picture| same_file(path, picture)) {
+                return Err(wrong("that is one of the pictures; name another file"));
+            }
         }
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let to = match ending.to_ascii_lowercase().as_str() {
@@ -128,7 +133,8 @@ fn ffmpeg(path: &Path, rate: f32) -> anyhow::Result<Child> {
     let mut target = std::ffi::OsString::from("file:");
     target.push(path);
     Command::new("ffmpeg")
-        .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"])
+        // Without -xerror it ends well though the disk was full.
+        .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-xerror"])
         .args(["-f", "mjpeg", "-framerate", &rate.to_string(), "-i", "pipe:0"])
         .args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"])
         .arg(target)

@@ -8,7 +8,7 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 
 use super::Failure;
-use super::output::encode_jpeg;
+use super::output::{encode_jpeg, same_file};
 use crate::picture::Picture;
 
 /// The folder that annotated pictures are written to.
@@ -26,7 +26,6 @@ impl Gallery {
     ) -> Result<Self, Failure> {
         fs::create_dir_all(folder)
             .with_context(|| format!("--out {}: the folder cannot be made", folder.display()))?;
-        let target = folder.canonicalize().context("--out")?;
         let mut checked: Option<&Path> = None;
         for original in originals {
             let parent = match original.parent() {
@@ -35,11 +34,13 @@ impl Gallery {
             };
             // What a link points to may lie there as well.
             let links = original.is_symlink()
-                && original.canonicalize().is_ok_and(|real| real.parent() == Some(&target));
+                && original
+                    .canonicalize()
+                    .is_ok_and(|real| real.parent().is_some_and(|at| same_file(at, folder)));
             if checked == Some(parent) && !links {
                 continue;
             }
-            if links || parent.canonicalize().is_ok_and(|parent| parent == target) {
+            if links || same_file(parent, folder) {
                 return Err(Failure::Configuration(anyhow!(
                     "--out {}: {} comes from there and would be written over; name another folder",
                     folder.display(),

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::gallery::Gallery;
 use super::output::{Output, progress};
-use super::{Common, Failure, marks};
+use super::{Common, Failure, chain, marks};
 use crate::camera;
 use crate::picture::{self, Look};
 use crate::report::ImageLine;
@@ -37,13 +37,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => None,
     };
     let vision = Vision::load(&config.detector, &config.classifier).map_err(Failure::model)?;
-    let mut batch =
-        Batch { json: arguments.json, vision, gallery, output: Output::new(false), failed: false };
+    let output = Output::beside(gallery.is_some());
+    let mut batch = Batch { json: arguments.json, vision, gallery, output, failed: false };
     let bar = progress(Some(jobs.len() as u64));
     for job in jobs {
         let (path, looked) = match job {
             Ok(path) => {
-                let looked = batch.look(&path).map_err(|error| format!("{error:#}"));
+                let looked = batch.look(&path).map_err(|error| chain(&error));
                 (path, looked)
             }
             Err((path, error)) => (path, Err(error)),

@@ -1,5 +1,7 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
@@ -13,6 +15,9 @@ use crate::picture::Picture;
 pub(super) struct Output {
     to: BufWriter<Stdout>,
     at_once: bool,
+    /// Whether the command goes on for its files when nobody reads standard output any more.
+    optional: bool,
+    closed: bool,
 }
 
 impl Output {
@@ -20,29 +25,48 @@ impl Output {
     pub fn new(live: bool) -> Self {
         let stdout = io::stdout();
         let at_once = live || stdout.is_terminal();
-        Self { to: BufWriter::new(stdout), at_once }
+        Self { to: BufWriter::new(stdout), at_once, optional: false, closed: false }
+    }
+
+    /// The same, but where `files` are written besides, they become whole though whoever read
+    /// standard output has gone.
+    pub fn beside(files: bool) -> Self {
+        Self { optional: files, ..Self::new(false) }
     }
 
     pub fn line(&mut self, words: impl Display) -> Result<(), Failure> {
-        writeln!(self.to, "{words}").and_then(|()| self.due()).map_err(Failure::output)
+        self.write(|to| writeln!(to, "{words}"))
     }
 
     /// One JSON object on a line of its own.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        serde_json::to_writer(&mut self.to, value)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(self.to))
-            .and_then(|()| self.due())
-            .map_err(Failure::output)
+        self.write(|to| {
+            serde_json::to_writer(&mut *to, value).map_err(io::Error::from)?;
+            writeln!(to)
+        })
     }
 
     /// Everything written must have gone out; to be called last.
     pub fn finish(&mut self) -> Result<(), Failure> {
-        self.to.flush().map_err(Failure::output)
+        self.at_once = true;
+        self.write(|_| Ok(()))
     }
 
-    fn due(&mut self) -> io::Result<()> {
-        if self.at_once { self.to.flush() } else { Ok(()) }
+    fn write(
+        &mut self,
+        words: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        if self.closed {
+            return Ok(());
+        }
+        let written = words(&mut self.to);
+        match written.and_then(|()| if self.at_once { self.to.flush() } else { Ok(()) }) {
+            Err(error) if self.optional && error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            done => done.map_err(Failure::output),
+        }
     }
 }
 
@@ -60,6 +84,12 @@ pub(super) fn progress(length: Option<u64>) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+/// Whether both are there and one, under whatever names: links and bind mounts included.
+pub(super) fn same_file(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| path.metadata().ok().map(|data| (data.dev(), data.ino()));
+    id(one).is_some_and(|one| id(other) == Some(one))
 }
 
 /// Annotated pictures and clips as JPEG: quality 90, at which letters stay crisp.

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut show = Show {
         json: arguments.json,
         engine: Engine::new(vision, &config),
-        output: Output::new(false),
+        output: Output::beside(arguments.out.is_some()),
         clip,
     };
     let bar = progress(source.frames());
