@@ -31,8 +31,7 @@ pub struct Roc {
     /// Area under the curve: how often a face of this label gets a higher probability of it than
     /// one of another.
     pub area: f64,
-    /// False and true positive rates as the threshold falls; not part of the JSON, being long.
-    #[serde(skip)]
+    /// False and true positive rates as the threshold falls, the corners of the curve.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -121,7 +120,13 @@ pub fn roc(label: Label, truths: &[Label], answers: &[Probabilities]) -> Option<
         wrong += group.len() - hits;
         let step = (group.len() - hits) as f64 / negatives as f64;
         area += step * (before + right) as f64 / 2.0 / positives as f64;
-        points.push((wrong as f64 / negatives as f64, right as f64 / positives as f64));
+        let point = (wrong as f64 / negatives as f64, right as f64 / positives as f64);
+        if let [.., one, two] = points[..]
+            && ((one.0 == two.0 && two.0 == point.0) || (one.1 == two.1 && two.1 == point.1))
+        {
+            points.pop();
+        }
+        points.push(point);
     }
     Some(Roc { label, area, points })
 }
@@ -138,7 +143,9 @@ mod tests {
     fn a_perfect_order_has_area_one_and_a_random_one_a_half() {
         let truths = [Label::WithMask, Label::WithMask, Label::WithoutMask, Label::WithoutMask];
         let of = |scores: [f32; 4]| roc(Label::WithMask, &truths, &scores.map(answer)).unwrap();
-        assert_eq!(of([0.9, 0.8, 0.3, 0.2]).area, 1.0);
+        let perfect = of([0.9, 0.8, 0.3, 0.2]);
+        assert_eq!(perfect.area, 1.0);
+        assert_eq!(perfect.points, [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]);
         assert_eq!(of([0.2, 0.3, 0.8, 0.9]).area, 0.0);
         assert_eq!(of([0.5, 0.5, 0.5, 0.5]).area, 0.5, "equal scores tell nothing");
         assert_eq!(of([0.9, 0.3, 0.8, 0.2]).points.last(), Some(&(1.0, 1.0)));
