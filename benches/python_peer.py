@@ -14,6 +14,7 @@ that is installed beside this Python.
 
 import json
 import os
+import pty
 import statistics
 import subprocess
 import sys
@@ -64,15 +65,26 @@ def script(clip, yunet):
     print(json.dumps({"frames": frames, "faces": faces}), flush=True)
 
 
+def lines(terminal):
+    """What comes from a terminal until its other end is closed, which it calls an error."""
+    with open(terminal, encoding="utf-8") as words:
+        try:
+            yield from words
+        except OSError:
+            pass
+
+
 def measure(command):
     """Seconds until the first answer about a mask, milliseconds a frame after it, peak memory in MB,
     frames and faces."""
     start = time.monotonic()
     first, last, frames, faces, after = None, start, 0, 0, 0
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                             env=environment, text=True)
-    for line in child.stdout:
+    # A terminal gets each line when it is written; through a pipe they would come by the hundred.
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment)
+    os.close(theirs)
+    for line in lines(ours):
         last = time.monotonic()
         told = json.loads(line)
         if "first" in told:
