@@ -292,3 +292,40 @@ fn one_picture(
     }
     made
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::random::Random;
+
+    #[test]
+    fn networks_of_every_size_are_judged_on_the_same_faces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hall.png");
+        let mut random = Random::new(1);
+        image::RgbImage::from_fn(200, 160, |_, _| image::Rgb([random.below(256) as u8; 3]))
+            .save(&path)
+            .unwrap();
+        let face = Sample {
+            path: path.clone(),
+            bounds: Some(Rect { x1: 60.0, y1: 40.0, x2: 101.0, y2: 87.0 }),
+            landmarks: None,
+            label: Label::WithMask,
+            origin: 0,
+            person: None,
+        };
+        let fingerprint = |input| {
+            let sides = Sides::Judge;
+            let cutting = Cutting { seed: 1, input, sides, detector: None, as_found: false };
+            let made = one_picture(path.clone(), vec![face.clone()], None, &cutting);
+            let [(_, both)] = &made.faces[..] else { panic!("{:?}", made.skipped) };
+            assert_eq!(both.exact.width(), input);
+            both.fingerprint
+        };
+        // What sides are drawn by, where a camera does not move.
+        let wanted = fingerprint(PRINT_SIDE);
+        for input in [32, 64, 96, 224] {
+            assert_eq!(fingerprint(input), wanted, "{input} px");
+        }
+    }
+}

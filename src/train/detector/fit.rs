@@ -282,6 +282,7 @@ mod tests {
     /// after `stop` steps is the last thing that happens.
     fn train(
         folder: &Path,
+        steps: usize,
         start: &[PathBuf],
         stop: Option<usize>,
     ) -> Result<Vec<(usize, Vec<u8>)>> {
@@ -290,7 +291,7 @@ mod tests {
         let (faces, empty) = (scenes("faces", 6, true), scenes("empty", 2, false));
         let settings = json!({ "seed": 5 });
         run(
-            &toy(4),
+            &toy(steps),
             faces,
             empty,
             &start,
@@ -311,18 +312,18 @@ mod tests {
     fn a_training_that_was_cut_off_ends_as_one_left_alone_and_others_start_from_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
-        let alone = train(&whole, &[], None).unwrap();
+        let alone = train(&whole, 4, &[], None).unwrap();
         assert_eq!(alone.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [2, 4]);
         assert_ne!(alone[0].1, alone[1].1, "it learned nothing");
-        let error = train(&cut, &[], Some(2)).err().unwrap().to_string();
+        let error = train(&cut, 4, &[], Some(2)).err().unwrap().to_string();
         assert_eq!(error, "the power went");
-        assert!(train(&cut, &[], None).unwrap() == alone[1..], "another network");
+        assert!(train(&cut, 4, &[], None).unwrap() == alone[1..], "another network");
 
         // Mined with the network at the start, then trained on.
         let file = folder.path().join("start.onnx");
         std::fs::write(&file, &alone[1].1).unwrap();
-        let next = train(&folder.path().join("next"), &[file], None).unwrap();
-        assert!(next[1].1 != alone[1].1);
-        assert!(ModelFile::parse("next".into(), &next[1].1, "").is_ok());
+        let next = train(&folder.path().join("next"), 2, &[file], None).unwrap();
+        assert!(next[0].1 != alone[1].1);
+        assert!(ModelFile::parse("next".into(), &next[0].1, "").is_ok());
     }
 }

@@ -22,7 +22,8 @@ fn written(more: &[&str]) -> Vec<AnnotatedImage> {
     let detector = root.join("models/detector.onnx").display().to_string();
     let paths = [pictures.display().to_string(), out.display().to_string()];
     let words = ["label", "--teacher", &detector, "--images", &paths[0], "--out", &paths[1]];
-    run(&Line::try_parse_from(words.iter().chain(more)).unwrap().args).unwrap();
+    let words = words.into_iter().chain(["--size", "320"]);
+    run(&Line::try_parse_from(words.chain(more.iter().copied())).unwrap().args).unwrap();
     boxes::read(&out).unwrap().images
 }
 

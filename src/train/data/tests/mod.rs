@@ -207,47 +207,6 @@ fn what_a_camera_that_does_not_move_sees_is_split_by_its_faces() {
 }
 
 #[test]
-fn networks_of_every_size_are_judged_on_the_same_faces() {
-    // One camera: the same hall and light, with faces that are more or less alike.
-    let root = tempfile::tempdir().unwrap();
-    let hall = scene(1, 640, 480);
-    let bounds = Rect { x1: 300.0, y1: 200.0, x2: 341.0, y2: 247.0 };
-    let mut samples = Vec::new();
-    for number in 0..40 {
-        let (face, mut noise) = (scene(700 + number / 8, 41, 47), Random::new(number));
-        let mut picture = hall.clone();
-        for (row, pixels) in face.pixels().chunks_exact(3 * 41).enumerate() {
-            let start = 3 * ((200 + row) * 640 + 300);
-            for (to, from) in picture.pixels_mut()[start..].iter_mut().zip(pixels) {
-                *to = from.saturating_add(noise.below(40) as u8);
-            }
-        }
-        let path = root.path().join(format!("{number}.png"));
-        save(&picture, &path);
-        samples.push(Sample {
-            path,
-            bounds: Some(bounds),
-            landmarks: None,
-            label: if number % 2 == 0 { Label::WithMask } else { Label::WithoutMask },
-            origin: 0,
-            person: None,
-        });
-    }
-    let sides = |input| {
-        let cutting =
-            Cutting { seed: 1, input, sides: Sides::Judge, detector: None, as_found: false };
-        let crops = cut(samples.clone(), &cutting, &|| ()).unwrap();
-        let paths: Vec<_> = crops.validation.into_iter().map(|cut| cut.path).collect();
-        (crops.groups, paths)
-    };
-    let wanted = sides(128);
-    assert!(wanted.0 > 1, "split by the faces");
-    for input in [32, 64, 96] {
-        assert_eq!(sides(input), wanted, "{input} px");
-    }
-}
-
-#[test]
 fn pictures_of_one_person_stay_on_one_side() {
     let mut samples = Vec::new();
     let mut prints = HashMap::new();
