@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use support::{maskgate, run, text, write};
 use tempfile::tempdir;
@@ -136,6 +137,25 @@ fn check_tells_neither_a_command_nor_a_mode_that_is_not_used() {
     let result = run(&["check", "--config", text(&path)]);
     result.refused(2, &["box.toml", "line 2"]);
     assert!(!result.stderr.contains("secret"), "{}", result.stderr);
+    let source = "[camera]\nsource = \"\"\"pipe:sshpass -p \\\n    geh\\qeim x\"\"\"\n";
+    let path = write(folder.path(), "box.toml", source);
+    let result = run(&["check", "--config", text(&path)]);
+    result.refused(2, &["box.toml", "line 3", "3 | …\n"]);
+    assert!(!result.stderr.contains("geh"), "{}", result.stderr);
+    let path = write(folder.path(), "box.toml", "[camera]\nwidth = 64O\n");
+    run(&["check", "--config", text(&path)]).refused(2, &["line 2", "width = 64O"]);
+
+    for (variable, value) in [
+        ("MASKGATE__CAMERA__SOURCE", &b"pipe:sshpass -p g\xe4heim x"[..]),
+        ("MASKGATE__CAMERA", b"pipe:sshpass -p geheim x"),
+        ("MASKGATE__CAMERA__FORMAT", b"pipe:sshpass -p geheim x"),
+    ] {
+        let value = std::ffi::OsStr::from_bytes(value);
+        let result: support::Result =
+            maskgate(&["check"]).env(variable, value).output().unwrap().into();
+        result.refused(2, &[&format!("{variable}: ")]);
+        assert!(!result.stderr.contains("heim"), "{}", result.stderr);
+    }
 }
 
 #[test]
@@ -148,6 +168,7 @@ fn check_probe_takes_a_frame_and_opens_the_lines() {
         .into();
     assert_eq!(result.code, Some(0), "{}", result.stderr);
     assert!(result.stdout.contains("a frame of 640x480"), "{}", result.stdout);
+    assert!(result.stdout.contains("simulated lines"), "{}", result.stdout);
 }
 
 #[test]

@@ -183,10 +183,13 @@ impl Allowed {
             }
             Allowed::Source => {
                 let source = text(&value.kind)?;
-                let good = source == "demo"
-                    || ["file:", "v4l2:", "pipe:"].iter().any(|kind| {
-                        source.strip_prefix(kind).is_some_and(|rest| !rest.trim().is_empty())
-                    });
+                // A blank before a path would be part of it; a shell takes it from a command.
+                let path = |rest: &str| !rest.trim().is_empty() && !rest.starts_with(' ');
+                let good = match source.split_once(':') {
+                    Some(("file" | "v4l2", rest)) => path(rest),
+                    Some(("pipe", rest)) => !rest.trim().is_empty(),
+                    _ => source == "demo",
+                };
                 ValueKind::String((good && !source.contains('\0')).then(|| source.into())?)
             }
             Allowed::OneOf(names) => {

@@ -1,6 +1,7 @@
 //! Reads the layers (defaults, file, environment) and gathers everything wrong with them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -102,10 +103,23 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
         Err(cause) if path.is_none() && cause.kind() == ErrorKind::NotFound => None,
         Err(cause) => return Err(ConfigError::Read { path: file, cause }),
     };
+    if let Some(name) = std::env::vars_os().find_map(not_text) {
+        return Err(ConfigError::Environment(format!(
+            "{name}: the value is not UTF-8; write it into the file instead"
+        )));
+    }
     let layer = text.as_deref().map(|text| (file.as_path(), text));
     let config = from_layers(layer, Environment::with_prefix(PREFIX).separator("__"))?;
     let file = Some(file).filter(|_| text.is_some());
     Ok(Loaded { config, file })
+}
+
+/// The name of a variable that is ours and holds no text. The library would show its value, which may
+/// hold a password.
+fn not_text((name, value): (OsString, OsString)) -> Option<String> {
+    let name = name.to_string_lossy().into_owned();
+    let ours = name.to_uppercase().starts_with(&format!("{PREFIX}__"));
+    (ours && value.to_str().is_none()).then_some(name)
 }
 
 /// Defaults and the given text only; the environment is not looked at. `path` is for messages.
@@ -137,21 +151,31 @@ fn from_layers(
     layers.finish()
 }
 
-/// The parser's own words, with line and column, without the crate's preface. They show the line,
-/// save where it may be that of a camera with its password.
+/// The parser's own words, with line and column, without the crate's preface. They show the line only
+/// where it is a section or a key that we know: another may be the middle of a source with its
+/// password.
 fn syntax(error: config::ConfigError) -> String {
     let words = match error {
         config::ConfigError::FileParse { cause, .. } => cause.to_string(),
         other => other.to_string(),
     };
-    let secret = ["source", "pipe:", "://", "@", " -"];
     let lines = words.trim_end().lines().map(|line| match line.split_once(" | ") {
-        Some((number, shown)) if secret.iter().any(|sign| shown.contains(sign)) => {
+        Some((number, shown)) if number.trim().parse::<u32>().is_ok() && !is_harmless(shown) => {
             format!("{number} | …")
         }
         _ => line.to_owned(),
     });
     without_passwords(&lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn is_harmless(line: &str) -> bool {
+    let line = line.trim();
+    let of_section = |c: char| c.is_ascii_lowercase() || "[]._ ".contains(c);
+    let name = line.split('=').next().unwrap_or(line).trim();
+    let known = KEYS.iter().any(|key| key.name.rsplit('.').next() == Some(name));
+    let signs = ["pipe:", "://", "@", " -"];
+    (line.starts_with('[') && line.chars().all(of_section))
+        || (known && name != "source" && !signs.iter().any(|sign| line.contains(sign)))
 }
 
 /// The environment variable that sets `key`.
@@ -237,6 +261,10 @@ fn not_allowed(key: &Key, value: &Value) -> String {
 /// The value as it would be written in TOML.
 fn shown(value: &Value) -> String {
     match &value.kind {
+        // A source that stands in another's place.
+        ValueKind::String(text) if text.trim_start().starts_with("pipe:") => {
+            format!("{:?}", without_arguments(text.trim_start()))
+        }
         ValueKind::String(text) => format!("{:?}", without_passwords(text)),
         ValueKind::Table(_) => "a section".into(),
         ValueKind::Array(_) => "a list".into(),

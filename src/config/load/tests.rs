@@ -62,8 +62,12 @@ fn the_shipped_file_tells_the_range_of_every_number() {
         let comment = &section[..section.find(&format!("\n{name} = ")).unwrap()];
         let told = comment.replace(" (any)", "");
         let nearest = told.rfind(" to ").map(|at| &told[at.saturating_sub(6)..]);
+        let near = &told[told.len().saturating_sub(260)..];
+        // Not 0 to 10 where it is 0 to 1.
+        let is_whole =
+            |at: usize| !near[at + ends.len()..].starts_with(|c: char| c.is_ascii_digit());
         assert!(
-            told[told.len().saturating_sub(260)..].contains(&ends),
+            near.match_indices(&ends).any(|(at, _)| is_whole(at)),
             "{}: {ends} is not told, but {nearest:?}",
             key.name
         );
@@ -174,6 +178,8 @@ fn a_value_out_of_range_is_told_with_its_range() {
         ("[camera]\ngain = \"high\"", "allowed is \"auto\" or a number from 0 to 65535"),
         ("[camera]\nexposure_ms = 0", "allowed is \"auto\" or a number from 0.1 to 1000"),
         ("[camera]\nsource = \"file:\"", "\"file:\" is not allowed"),
+        ("[camera]\nsource = \"v4l2: /dev/video0\"", "\"v4l2: /dev/video0\" is not allowed"),
+        ("[camera]\nsource = \"file: a.mjpg\"", "\"file: a.mjpg\" is not allowed"),
         ("[detector]\nsha256 = \"abc\"", "allowed is 64 hexadecimal digits in quotes"),
     ] {
         let error = read(text, &[]).unwrap_err();
