@@ -48,3 +48,10 @@ fn every_board_file_wires_lamps_buzzer_and_door_on_real_lines() {
         }
     }
 }
+
+#[test]
+fn a_board_whose_pins_need_more_than_a_line_says_so() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/boards");
+    let orin = fs::read_to_string(folder.join("jetson-orin-nano.toml")).unwrap();
+    assert!(orin.contains("pinmux"));
+}

@@ -133,9 +133,10 @@ pub fn is_early_pi(label: &str) -> bool {
 fn find(wanted: &Use, chips: &[Chip]) -> Result<Site, GpioError> {
     let key = wanted.key();
     let readable: Vec<&Chip> = chips.iter().filter(|chip| chip.error.is_none()).collect();
+    let all = readable.len() == chips.len();
     let found = match wanted.line() {
         Some(LineRef::Number(number)) => {
-            own_chip(key, *number, &readable).and_then(|chip| at(key, chip, *number))
+            own_chip(key, *number, &readable, all).and_then(|chip| at(key, chip, *number))
         }
         Some(LineRef::On { chip, offset }) => {
             named_chip(key, chip, *offset, &readable).and_then(|chip| at(key, chip, *offset))
@@ -157,12 +158,19 @@ fn find(wanted: &Use, chips: &[Chip]) -> Result<Site, GpioError> {
     })
 }
 
-fn own_chip<'a>(key: &'static str, number: u32, chips: &[&'a Chip]) -> Result<&'a Chip, GpioError> {
+/// `all`: no chip is missing from `chips`. A lone chip is the board's own only then.
+fn own_chip<'a>(
+    key: &'static str,
+    number: u32,
+    chips: &[&'a Chip],
+    all: bool,
+) -> Result<&'a Chip, GpioError> {
     let own: Vec<_> =
         chips.iter().filter(|chip| OWN.contains(&chip.label.as_str())).copied().collect();
     match (&own[..], chips) {
-        ([one], _) | ([], [one]) => Ok(one),
-        ([], []) => Err(unknown_chip(key, "gpiochip0", chips)),
+        ([one], _) => Ok(one),
+        ([], [one]) if all => Ok(one),
+        ([], many) if many.is_empty() || !all => Err(unknown_chip(key, "gpiochip0", chips)),
         _ => Err(GpioError::Ambiguous {
             key,
             line: number.to_string(),
@@ -198,9 +206,11 @@ fn named_line(key: &'static str, wanted: &str, chips: &[&Chip]) -> Result<Site, 
     match named[..] {
         [(chip, line)] => at(key, chip, line.offset),
         [] => {
-            // Some device trees of the Pi name a line by its other function: GPIO14 is TXD1.
+            // Some device trees of the Pi name a line by its other function: GPIO14 is TXD1. That of
+            // the mainline kernel for the Pi 5 names none.
             let number = wanted.strip_prefix("GPIO").and_then(|number| number.parse().ok());
-            let pi = chips.iter().find(|chip| is_early_pi(&chip.label));
+            let is_pi = |label: &str| is_early_pi(label) || label == "pinctrl-rp1";
+            let pi = chips.iter().find(|chip| is_pi(&chip.label));
             if let (Some(number), Some(pi)) = (number, pi) {
                 return at(key, pi, number);
             }
@@ -280,6 +290,9 @@ mod tests {
         let mut pi = pi4();
         pi.lines[14].name = "TXD1".into();
         assert_eq!(red("GPIO14", &[pi]), Ok("TXD1 (gpiochip0:14)".into()));
+        let mut pi5 = chip("gpiochip0", "pinctrl-rp1", 54, "");
+        pi5.lines.iter_mut().for_each(|line| line.name.clear());
+        assert_eq!(red("GPIO17", &[pi5]), Ok("gpiochip0:17".into()));
     }
 
     #[test]
@@ -332,6 +345,21 @@ mod tests {
         let told = red("GPIO17", &[closed]).unwrap_err();
         assert!(told.starts_with("/dev/gpiochip0: permission denied"), "{told}");
         assert!(told.contains("group"), "{told}");
+    }
+
+    #[test]
+    fn a_number_is_not_looked_for_on_another_chip_while_the_boards_own_is_closed() {
+        let error = Some(Unreadable { denied: true, reason: "permission denied".into() });
+        // Neither its lines nor its label are known.
+        let closed = Chip { error, ..chip("gpiochip0", "", 0, "") };
+        let expander = |name| chip(name, "mcp23017", 32, "X");
+        let one = [closed.clone(), expander("gpiochip1")];
+        let two = [closed, expander("gpiochip1"), expander("gpiochip2")];
+        for chips in [&one[..], &two] {
+            let told = red("17", chips).unwrap_err();
+            assert!(told.starts_with("/dev/gpiochip0: permission denied"), "{told}");
+        }
+        assert_eq!(red("17", &[expander("gpiochip1")]), Ok("X17 (gpiochip1:17)".into()));
     }
 
     #[test]
