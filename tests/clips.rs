@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use support::{clip, maskgate, run, text, write};
 use tempfile::tempdir;
@@ -102,6 +103,31 @@ fn without_ffmpeg_it_says_what_to_install() {
         .unwrap()
         .into();
     result.refused(1, &["annotated.mp4", "ffmpeg", "apt install ffmpeg"]);
+}
+
+#[test]
+fn what_is_wrong_with_the_clip_is_told_before_what_is_wrong_with_the_annotated_one() {
+    let folder = tempdir().unwrap();
+    let path = write(folder.path(), "room.mjpg", &clip(1)[..1000]);
+    // Stands in for ffmpeg, which is not everywhere, and which ends so without a picture.
+    let program = write(folder.path(), "ffmpeg", "#!/bin/sh\ncat >/dev/null\nexit 9\n");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let search = format!("{}:{}", text(folder.path()), std::env::var("PATH").unwrap());
+    let out = folder.path().join("annotated.mp4");
+    let annotated = |clip: &str| -> support::Result {
+        let mut command = maskgate(&["video", clip, "--out", text(&out)]);
+        command.env("PATH", &search).output().unwrap().into()
+    };
+    let broken = annotated(text(&path));
+    assert!(broken.stderr.contains("room.mjpg cannot be played"), "{}", broken.stderr);
+
+    // One that ends at once.
+    write(folder.path(), "ffmpeg", "#!/bin/sh\nexit 9\n");
+    let good = write(folder.path(), "good.mjpg", clip(9));
+    let refused = annotated(text(&good));
+    assert_eq!(refused.code, Some(1));
+    let words = "annotated.mp4 cannot be written: ffmpeg: exit status: 9";
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
 }
 
 #[test]

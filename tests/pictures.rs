@@ -102,6 +102,9 @@ fn people_can_read_it_too() {
 fn annotated_pictures_are_new_files_of_the_same_size() {
     let folder = tempdir().unwrap();
     let (good, other) = (jpeg(64, 48), picture(40, 30, 1, ImageFormat::Bmp));
+    // As long as a name can be.
+    let long = format!("{}.jpg", "x".repeat(251));
+    write(folder.path(), &long, &good);
     let good_path = write(folder.path(), "good.jpg", &good);
     let other_path = write(folder.path(), "other.bmp", &other);
     let out = folder.path().join("new/out");
@@ -112,7 +115,7 @@ fn annotated_pictures_are_new_files_of_the_same_size() {
     let mut names: Vec<_> =
         fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["good.jpg", "other.png"]);
+    assert_eq!(names, ["good.jpg", "other.png", &long]);
     let size = image::open(out.join("good.jpg")).unwrap().into_rgb8().dimensions();
     assert_eq!(size, (64, 48));
 }

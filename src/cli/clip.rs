@@ -80,9 +80,13 @@ impl ClipWriter {
             To::MotionJpeg(file, rate) => match rate.take() {
                 Some(rate) => encode_first(picture, rate, file),
                 None => encode_jpeg(picture, file),
-            },
+            }
+            .map_err(anyhow::Error::from),
             To::Ffmpeg(child) => match &mut child.stdin {
-                Some(stdin) => encode_jpeg(picture, stdin),
+                // It has ended, and how says more than the broken pipe.
+                Some(stdin) => {
+                    encode_jpeg(picture, stdin).or_else(|error| end(child).and(Err(error.into())))
+                }
                 None => Ok(()),
             },
         };
@@ -101,17 +105,17 @@ impl ClipWriter {
         let failed = || format!("--out {} cannot be written", self.path.display());
         match self.to {
             To::MotionJpeg(mut file, _) => file.flush().with_context(failed),
-            To::Ffmpeg(mut child) => {
-                drop(child.stdin.take());
-                let status = child.wait().with_context(failed)?;
-                if status.success() {
-                    Ok(())
-                } else {
-                    Err(anyhow!("ffmpeg: {status}; its own words are above").context(failed()))
-                }
-            }
+            To::Ffmpeg(mut child) => end(&mut child).with_context(failed),
         }
     }
+}
+
+/// Waits for ffmpeg, to which no more is said.
+fn end(child: &mut Child) -> anyhow::Result<()> {
+    drop(child.stdin.take());
+    let status = child.wait()?;
+    anyhow::ensure!(status.success(), "ffmpeg: {status}; its own words are above");
+    Ok(())
 }
 
 /// The first picture of motion JPEG, with the comment that names the rate.

@@ -58,7 +58,8 @@ impl Gallery {
     pub fn write(&mut self, picture: &Picture, original: &Path) -> anyhow::Result<()> {
         let jpeg = ImageFormat::from_path(original).is_ok_and(|f| f == ImageFormat::Jpeg);
         let target = self.free_name(original, if jpeg { "jpg" } else { "png" });
-        let unfinished = target.with_extension("unfinished");
+        // Short, for the name of the target may be as long as names can be.
+        let unfinished = self.folder.join(format!(".{}.unfinished", std::process::id()));
         let written = encode(picture, &unfinished, jpeg)
             .and_then(|()| Ok(fs::rename(&unfinished, &target)?))
             .with_context(|| format!("{} cannot be written", target.display()));

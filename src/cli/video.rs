@@ -57,8 +57,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if source.broken() > 0 {
         log::warn!("{} frames could not be decoded and were passed over", source.broken());
     }
-    show.finish(frames, fps)?;
-    ended
+    // What the clip itself suffered from is the cause of what happened to the annotated one.
+    let finished = show.finish(frames, fps);
+    ended.and(finished)
 }
 
 struct Show {
