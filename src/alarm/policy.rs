@@ -69,9 +69,9 @@ pub struct Decision {
 ///   it, and nothing nags. An alarm in silence does not renew the silence: where people keep
 ///   coming, the buzzer is heard again once the cool-down is over.
 /// - Green is on while the alarm is off, somebody is believed masked, and nobody otherwise.
-/// - Amber blinks while somebody has been there without a verdict for too long.
-/// - The door (hard mode) is released where green is on and everybody present has a verdict: who
-///   hides the face keeps it shut, for as long as they stay. Once released it stays so for the
+/// - Amber blinks while somebody near has been there without a verdict for too long.
+/// - The door (hard mode) is released where green is on and everybody near has a verdict: who
+///   hides the face keeps it shut, for as long as they stay; who is too far off for a verdict does not. Once released it stays so for the
 ///   minimum time even if a new face comes that is not yet believed, or nobody is left; but a
 ///   person believed not right ends it at once.
 ///
@@ -90,7 +90,7 @@ pub struct Policy {
     quiet_until: Duration,
     /// Those present whose mask is not right.
     known: BTreeSet<TrackId>,
-    /// Those present without a verdict, and since when.
+    /// Those near without a verdict, and since when.
     unbelieved: BTreeMap<TrackId, Duration>,
     /// While the door is released: since when.
     released: Option<Duration>,
@@ -202,7 +202,7 @@ impl Policy {
     }
 
     fn remember_unbelieved(&mut self, people: &[Person]) {
-        let waiting = people.iter().filter(|person| person.verdict.is_none());
+        let waiting = people.iter().filter(|person| person.verdict.is_none() && person.near);
         self.unbelieved = waiting
             .map(|person| {
                 let since = self.unbelieved.get(&person.track).copied().unwrap_or(self.now);

@@ -28,6 +28,7 @@ fn person(track: u32, label: Option<Label>) -> Person {
         track: TrackId(track),
         look: None,
         bounds: Rect::default(),
+        near: true,
         verdict: label.map(|label| Verdict { label, confidence: 0.9 }),
     }
 }
@@ -101,6 +102,16 @@ fn a_mask_under_the_nose_is_an_alarm_unless_configured_otherwise() {
     let mut lenient = Door::new(Settings { incorrect_alarms: false, ..hard() });
     let levels = lenient.show(1.0, &[person(1, UNDER_NOSE)]);
     assert!(levels.green && levels.door && !levels.red);
+}
+
+#[test]
+fn who_is_too_far_off_for_a_verdict_neither_keeps_the_door_shut_nor_is_asked() {
+    let mut this = Door::new(hard());
+    let far = Person { near: false, ..person(2, None) };
+    let levels = this.show(30.0, &[person(1, MASKED), far]);
+    assert!(levels.door && levels.green && !levels.amber);
+    let levels = this.show(30.0, &[person(1, MASKED), Person { near: true, ..far }]);
+    assert!(!levels.door);
 }
 
 #[test]

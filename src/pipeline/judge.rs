@@ -36,7 +36,7 @@ impl Judge {
     /// One that takes the place of another, which had counted `before`.
     pub fn after(config: &Config, before: Counts) -> Self {
         Self {
-            tracker: Tracker::after(settings::tracking(&config.tracking), before),
+            tracker: Tracker::after(settings::tracking(&config.tracking, &config.alarm), before),
             policy: Policy::new(settings::alarm(&config.alarm)),
             outputs: Outputs::default(),
             now: Duration::ZERO,

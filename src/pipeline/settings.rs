@@ -7,7 +7,7 @@ use crate::{alarm, config, tracking};
 /// The most confidence that clear looks reach at any rate of frames and half-life.
 const REACHED: f32 = 0.9;
 
-pub fn tracking(section: &config::Tracking) -> tracking::Settings {
+pub fn tracking(section: &config::Tracking, alarm: &config::Alarm) -> tracking::Settings {
     tracking::Settings {
         confirm_looks: section.confirm_looks,
         new_score: section.new_score,
@@ -18,6 +18,7 @@ pub fn tracking(section: &config::Tracking) -> tracking::Settings {
         min_looks: section.min_looks,
         min_span: seconds(section.min_span_s),
         confidence: section.confidence.min(REACHED),
+        incorrect_is_right: !alarm.incorrect_alarms,
         half_life: seconds(section.half_life_s),
     }
 }

@@ -129,7 +129,7 @@ fn events_as_text_are_lines_for_people() {
 #[test]
 fn a_frame_says_who_each_face_is_where_it_is_known() {
     let bounds = look().face.bounds;
-    let person = Person { track: TrackId(3), look: Some(1), bounds, verdict: None };
+    let person = Person { track: TrackId(3), look: Some(1), bounds, near: true, verdict: None };
     let update = Update { people: vec![person], changes: vec![] };
     assert_eq!(
         json(&FrameLine::new(12, AT, &[look(), look()], &update)),

@@ -8,7 +8,7 @@ use super::{Settings, Verdict};
 /// Weight of "nobody knows", half for right and half for not right: few or weak looks cannot
 /// make a confident verdict.
 const DOUBT: f32 = 0.25;
-/// Share of the votes for not right at which one kind of it gives way to the other.
+/// Share of a side's votes at which one label of it gives way to the other.
 const KIND_CHANGE: f32 = 0.65;
 
 /// What the looks at one person say: a vote for each label, weighed by how good each look was,
@@ -16,8 +16,9 @@ const KIND_CHANGE: f32 = 0.65;
 ///
 /// The verdict is found in two steps. First right (`with_mask`) against not right (the other two
 /// together): a mask that slips between under the nose and off stays not right, without a pause.
-/// It takes the configured confidence to change sides, so between the two thresholds the old
-/// verdict stays. Then, if not right, which kind.
+/// Where a mask under nose or chin counts as right, it is with_mask and incorrect_mask against
+/// without_mask. It takes the configured confidence to change sides, so between the two thresholds
+/// the old verdict stays. Then, on the side of two labels, which of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Belief {
     /// In the order of `Label::ALL`.
@@ -26,6 +27,8 @@ pub(super) struct Belief {
     span: Option<(Duration, Duration)>,
     looks: u32,
     label: Option<Label>,
+    /// As the settings have it.
+    incorrect_is_right: bool,
 }
 
 impl Belief {
@@ -35,6 +38,7 @@ impl Belief {
         if weight <= 0.0 {
             return;
         }
+        self.incorrect_is_right = settings.incorrect_is_right;
         self.forget(at, settings);
         self.looks = self.looks.saturating_add(1);
         for (vote, label) in self.votes.iter_mut().zip(Label::ALL) {
@@ -48,6 +52,7 @@ impl Belief {
         let Some((from, at)) = later.span else { return };
         // Who was not seen well before is known since the later track's first good look.
         self.span.get_or_insert((from, from));
+        self.incorrect_is_right = later.incorrect_is_right;
         self.forget(at, settings);
         self.looks = self.looks.saturating_add(later.looks);
         for (vote, new) in self.votes.iter_mut().zip(later.votes) {
@@ -59,13 +64,27 @@ impl Belief {
     /// Whether what a later track saw would change the verdict by itself: then it is more likely
     /// somebody else.
     pub fn contradicts(&self, later: &Belief, settings: &Settings) -> bool {
-        self.label
-            .is_some_and(|label| later.confidence(label != Label::WithMask) >= settings.confidence)
+        self.label.is_some_and(|label| {
+            later.confidence(!self.counts_as_right(label)) >= settings.confidence
+        })
     }
 
     pub fn verdict(&self) -> Option<Verdict> {
         let label = self.label?;
-        Some(Verdict { label, confidence: self.confidence(label == Label::WithMask).max(0.5) })
+        Some(Verdict { label, confidence: self.confidence(self.counts_as_right(label)).max(0.5) })
+    }
+
+    /// Whether the mask is believed right.
+    pub fn is_right(&self) -> bool {
+        self.label.is_some_and(|label| self.counts_as_right(label))
+    }
+
+    fn counts_as_right(&self, label: Label) -> bool {
+        match label {
+            Label::WithMask => true,
+            Label::WithoutMask => false,
+            Label::IncorrectMask => self.incorrect_is_right,
+        }
     }
 
     /// Votes fade only as new ones come in, and never by more than a half between two looks: who
@@ -87,32 +106,37 @@ impl Belief {
             return;
         }
         if self.confidence(true) >= settings.confidence {
-            self.label = Some(Label::WithMask);
+            self.label = Some(self.of_side(true));
         } else if self.confidence(false) >= settings.confidence {
-            self.label = Some(self.kind());
+            self.label = Some(self.of_side(false));
         }
     }
 
     /// How sure it is that the mask is right, or that it is not.
     fn confidence(&self, right: bool) -> f32 {
-        let [with, without, incorrect] = self.votes;
-        let wanted = if right { with } else { without + incorrect };
-        (wanted + DOUBT / 2.0) / (with + without + incorrect + DOUBT)
+        let wanted: f32 = Label::ALL
+            .into_iter()
+            .zip(self.votes)
+            .filter(|(label, _)| self.counts_as_right(*label) == right)
+            .map(|(_, vote)| vote)
+            .sum();
+        (wanted + DOUBT / 2.0) / (self.votes.iter().sum::<f32>() + DOUBT)
     }
 
-    /// Which kind of not right.
-    fn kind(&self) -> Label {
-        let [_, without, incorrect] = self.votes;
-        let share = match self.label {
-            Some(Label::WithoutMask) => KIND_CHANGE,
-            Some(Label::IncorrectMask) => 1.0 - KIND_CHANGE,
-            Some(Label::WithMask) | None => 0.5,
-        };
-        if incorrect > share * (without + incorrect) {
-            Label::IncorrectMask
-        } else {
-            Label::WithoutMask
+    /// Which label of this side.
+    fn of_side(&self, right: bool) -> Label {
+        let plain = if right { Label::WithMask } else { Label::WithoutMask };
+        if self.counts_as_right(Label::IncorrectMask) != right {
+            return plain;
         }
+        let share = match self.label {
+            Some(label) if label == plain => KIND_CHANGE,
+            Some(Label::IncorrectMask) => 1.0 - KIND_CHANGE,
+            _ => 0.5,
+        };
+        let [with, without, incorrect] = self.votes;
+        let other = if right { with } else { without };
+        if incorrect > share * (other + incorrect) { Label::IncorrectMask } else { plain }
     }
 }
 
@@ -123,7 +147,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::picture::Probabilities;
-    use crate::tracking::scenarios::{default_settings, look};
+    use crate::tracking::scenarios::{default_settings, look, settings_of};
 
     const BARE: f32 = 0.03;
     const MASKED: f32 = 0.97;
@@ -175,7 +199,7 @@ mod tests {
                 half_life_s: half_life,
                 ..config::Tracking::default()
             };
-            let settings = crate::pipeline::settings::tracking(&asked);
+            let settings = settings_of(&asked);
             let mut belief = Belief::default();
             for frame in 0..4 * fps {
                 let at = Duration::from_secs(1) * frame / fps;
@@ -201,8 +225,37 @@ mod tests {
 
     #[test]
     fn one_wrong_look_in_three_for_eight_seconds_makes_no_verdict() {
-        let told = story(25, 8.0, |t| if ((t * 25.0) as u32) % 3 == 1 { MASKED } else { BARE });
-        assert!(told.iter().all(|&(_, label)| label == Label::WithoutMask), "{told:?}");
+        let story =
+            |from: f32| {
+                story(25, 8.0, |t| {
+                    if t >= from && ((t * 25.0) as u32) % 3 == 1 { MASKED } else { BARE }
+                })
+            };
+        // Where nothing was believed before, two to one is not enough; what was believed stays.
+        assert_eq!(story(0.0), []);
+        assert_eq!(
+            story(1.0).iter().map(|(_, label)| *label).collect::<Vec<_>>(),
+            [Label::WithoutMask]
+        );
+    }
+
+    #[test]
+    fn where_a_low_mask_counts_as_right_between_worn_and_low_is_no_doubt() {
+        let settings = Settings { incorrect_is_right: true, ..default_settings() };
+        let told = |with_mask, without_mask, incorrect_mask| {
+            let mut belief = Belief::default();
+            for frame in 0..12_u32 {
+                let mut look = look(0.0, 0.0, 60.0, MASKED);
+                look.probabilities = Probabilities { with_mask, without_mask, incorrect_mask };
+                belief.see(&look, Duration::from_millis(80) * frame, &settings);
+            }
+            belief.verdict().map(|verdict| verdict.label)
+        };
+        assert_eq!(told(0.45, 0.02, 0.53), Some(Label::IncorrectMask));
+        assert_eq!(told(0.55, 0.02, 0.43), Some(Label::WithMask));
+        assert_eq!(told(0.02, 0.96, 0.02), Some(Label::WithoutMask));
+        // Undecided where it matters.
+        assert_eq!(told(0.0, 0.48, 0.52), None);
     }
 
     #[test]

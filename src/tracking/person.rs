@@ -32,6 +32,8 @@ pub struct Person {
     pub look: Option<usize>,
     /// Where the face is, in pixels of the frame; predicted while there is no look.
     pub bounds: Rect,
+    /// Whether the face is large enough for a verdict. Who is further off can only be waited for.
+    pub near: bool,
     /// `None` until enough good looks agree.
     pub verdict: Option<Verdict>,
 }

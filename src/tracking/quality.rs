@@ -13,7 +13,10 @@ pub(super) fn weight(look: &Look, settings: &Settings) -> f32 {
     if turned.is_nan() || turned > settings.max_yaw {
         return 0.0;
     }
-    let right = look.probabilities.of(Label::WithMask);
+    let mut right = look.probabilities.of(Label::WithMask);
+    if settings.incorrect_is_right {
+        right += look.probabilities.of(Label::IncorrectMask);
+    }
     let weight = look.face.score.clamp(0.0, 1.0)
         * ramp(look.face.bounds.width(), settings.min_face)
         * ramp(look.sharpness, settings.min_sharpness)

@@ -22,6 +22,8 @@ pub struct Settings {
     pub min_span: Duration,
     /// Confidence that gives or changes a verdict, above 0.5 and below 1.
     pub confidence: f32,
+    /// Whether a mask under nose or chin counts as right.
+    pub incorrect_is_right: bool,
     /// Time after which a look counts half, not zero.
     pub half_life: Duration,
 }

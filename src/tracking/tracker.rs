@@ -21,6 +21,9 @@ const SIZE_MOST: f32 = 2.0;
 /// looks be shared out anew. Else one who is hidden while another comes would shift a whole row of
 /// people by one, and their verdicts with them.
 const NEAR: f32 = 0.5 * 0.5;
+/// Who was hidden and comes out a face further than expected may be somebody else, so a mask that was believed
+/// worn must be seen anew: a door may hang on it. What was believed not worn is kept.
+const SURELY_SAME: f32 = 1.0;
 /// What leaving a track without a look costs: more than the furthest pair allowed.
 const ALONE: f32 = 2.0 * REACH_MOST * REACH_MOST;
 /// A face that covers so much of one already followed is a second box of the same face.
@@ -33,9 +36,12 @@ const GAP: Duration = Duration::from_millis(1500);
 /// Follows faces from frame to frame.
 ///
 /// Every frame the looks are shared out among the tracks so that the sum of squared distances
-/// (in face sizes) between expected and seen places is smallest: first the strong looks among
-/// people, then what is left of the weak ones (as in ByteTrack, Zhang et al., ECCV 2022), then
-/// the rest among faces that are not yet people.
+/// (in face sizes) between expected and seen places is smallest: among people first the strong
+/// looks that are near, then the weak ones that are (ByteTrack, Zhang et al., ECCV 2022, has weak ones
+/// after all strong ones; then a newcomer takes the place of who stands there with a bowed head), then
+/// the other strong ones. A weak look further off is nobody's: what is no face but looks a little like one
+/// would go on for somebody who left. What is left of the strong looks goes to faces that are not yet
+/// people; no weak one makes a person.
 #[derive(Clone, Debug)]
 pub struct Tracker {
     settings: Settings,
@@ -58,6 +64,8 @@ struct Track {
     /// Frames without a look.
     misses: u32,
     look: Option<usize>,
+    /// Whether there was no look in the frame before.
+    hidden: bool,
     told: Option<Label>,
 }
 
@@ -73,11 +81,16 @@ impl Track {
             looks: 1,
             misses: 0,
             look: Some(index),
+            hidden: false,
             told: None,
         }
     }
 
     fn see(&mut self, index: usize, look: &Look, now: Duration, settings: &Settings) {
+        let far = self.cost(&look.face.bounds, now).is_none_or(|cost| cost > SURELY_SAME);
+        if self.hidden && far && self.belief.is_right() {
+            self.belief = Belief::default();
+        }
         self.motion.update(&look.face.bounds, now);
         self.belief.see(look, now, settings);
         self.looks = self.looks.saturating_add(1);
@@ -136,7 +149,7 @@ impl Tracker {
         let after_gap = step > self.longest_step();
         let mut changes = if after_gap { self.part() } else { vec![] };
         for track in &mut self.tracks {
-            track.look = None;
+            track.hidden = track.look.take().is_none();
         }
         let free = self.share_out(looks);
         for track in self.tracks.iter_mut().filter(|track| track.look.is_none()) {
@@ -186,15 +199,14 @@ impl Tracker {
         };
         let mut free: Vec<usize> = (0..looks.len()).filter(is_box).collect();
         let least = self.settings.new_score;
+        for (weakest, most) in [(least, NEAR), (0.0, NEAR), (least, f32::INFINITY)] {
+            let some = |index: &usize| looks[*index].face.score >= weakest;
+            let some: Vec<usize> = free.iter().copied().filter(some).collect();
+            self.pair(true, most, &some, &mut free, looks);
+        }
         let strong = |index: &usize| looks[*index].face.score >= least;
-        for most in [NEAR, f32::INFINITY] {
-            let strong: Vec<usize> = free.iter().copied().filter(strong).collect();
-            self.pair(true, most, &strong, &mut free, looks);
-        }
-        for people in [true, false] {
-            let rest = free.clone();
-            self.pair(people, f32::INFINITY, &rest, &mut free, looks);
-        }
+        let some: Vec<usize> = free.iter().copied().filter(strong).collect();
+        self.pair(false, f32::INFINITY, &some, &mut free, looks);
         free
     }
 
@@ -265,7 +277,12 @@ impl Tracker {
                 track.motion = found.motion;
                 track.look = found.look;
                 track.looks = track.looks.saturating_add(found.looks);
-                track.belief.absorb(&found.belief, &self.settings);
+                // As for who comes out further off than expected.
+                if track.belief.is_right() && found.belief.verdict().is_none() {
+                    track.belief = found.belief;
+                } else {
+                    track.belief.absorb(&found.belief, &self.settings);
+                }
             } else {
                 self.last_id += 1;
                 self.tracks[index].id = Some(TrackId(self.last_id));
@@ -309,10 +326,12 @@ impl Tracker {
 
     fn people(&self) -> Vec<Person> {
         let person = |track: &Track| {
+            let bounds = track.motion.predict(self.now);
             Some(Person {
                 track: track.id?,
                 look: track.look,
-                bounds: track.motion.predict(self.now),
+                bounds,
+                near: bounds.width() >= self.settings.min_face,
                 verdict: track.belief.verdict(),
             })
         };
