@@ -144,6 +144,20 @@ impl CameraError {
         )
     }
 
+    /// Whether it is about what a file holds: playing that again comes to the same end.
+    pub fn is_of_a_file(&self) -> bool {
+        matches!(
+            self,
+            CameraError::Read { .. }
+                | CameraError::Damaged { .. }
+                | CameraError::TooLarge { .. }
+                | CameraError::TooLong { .. }
+                | CameraError::NoFrames { .. }
+                | CameraError::FfmpegMissing { .. }
+                | CameraError::Ffmpeg { .. }
+        )
+    }
+
     /// What it is about: of errors with the same topic in a row the first tells all. A camera that
     /// was unplugged is also one that is not there; counts do not make another topic.
     pub fn topic(&self) -> String {

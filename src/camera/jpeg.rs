@@ -1,5 +1,7 @@
 //! JPEG to RGB, for stills and for the frames of motion JPEG.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
@@ -17,6 +19,8 @@ pub(super) struct Header {
     pub scan: usize,
     /// A Huffman table came before it.
     pub has_tables: bool,
+    /// Of the picture, in pixels; 0 where no frame header came before it.
+    pub width: u16,
     /// The coefficients of the whole picture are held at once, this many bytes of them:
     /// progressive pictures, and those with a scan for each component.
     pub held_bytes: u64,
@@ -57,6 +61,7 @@ impl Header {
                 0xc0..=0xcf if !matches!(marker, 0xc8 | 0xcc) => {
                     progressive = marker == 0xc2;
                     frame = body;
+                    header.width = u16::from_be_bytes([*frame.get(3)?, *frame.get(4)?]);
                 }
                 0xda => {
                     header.scan = at;
@@ -74,10 +79,21 @@ impl Header {
         }
     }
 
-    /// Whether an end marker follows the first scan: without one the picture is cut off.
-    fn has_end(&self, bytes: &[u8]) -> bool {
-        let data = bytes.get(self.scan..).unwrap_or_default();
-        data.windows(2).any(|pair| pair == [0xff, 0xd9])
+    /// Where the end marker after the first scan stands; none where the picture is cut off.
+    fn end(&self, bytes: &[u8]) -> Option<usize> {
+        let data = bytes.get(self.scan..)?;
+        let end = data.windows(2).position(|pair| pair == [0xff, 0xd9])?;
+        Some(self.scan + end)
+    }
+
+    /// The bytes with which the decoder tells every lack of data. Before an end marker it fills up what
+    /// is missing with zeros and says nothing; where there is none, it says so, row by row of blocks. It
+    /// reads 64 bits ahead, so a row must have more than these: 40 blocks have, each of two codes.
+    fn to_be_checked<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        match self.end(bytes) {
+            Some(end) if self.held_bytes == 0 && self.width >= 320 => &bytes[..end],
+            _ => bytes,
+        }
     }
 }
 
@@ -96,7 +112,8 @@ fn coefficient_bytes(frame: &[u8]) -> Option<u64> {
 /// A still. One that is cut off is an error; one with damage inside shows what is left, and the
 /// log says so.
 pub(super) fn decode_still(name: &str, bytes: &[u8]) -> Result<Picture, CameraError> {
-    let (picture, orientation) = match decode(name, bytes, true) {
+    let checked = Header::read(bytes).map_or(bytes, |header| header.to_be_checked(bytes));
+    let (picture, orientation) = match decode(name, checked, true) {
         Err(CameraError::Damaged { reason, .. }) if is_whole(bytes) => {
             log::warn!("{name} is damaged ({reason}); what can be seen of it is used");
             decode(name, bytes, false)?
@@ -115,8 +132,9 @@ pub(super) fn decode_still(name: &str, bytes: &[u8]) -> Result<Picture, CameraEr
 /// Frames without Huffman tables get the standard ones, as is usual with cameras.
 pub(super) fn decode_frame(name: &str, bytes: &[u8]) -> Result<Picture, CameraError> {
     let header = Header::read(bytes)
-        .filter(|header| header.has_end(bytes))
+        .filter(|header| header.end(bytes).is_some())
         .ok_or_else(|| damaged(name, "it is cut off"))?;
+    let bytes = header.to_be_checked(bytes);
     let decoded = if header.has_tables {
         decode(name, bytes, true)
     } else {
@@ -128,10 +146,20 @@ pub(super) fn decode_frame(name: &str, bytes: &[u8]) -> Result<Picture, CameraEr
 
 /// Whether the markers of a frame are all there; what lies between them is not looked at.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
-    Header::read(bytes).is_some_and(|header| header.has_end(bytes))
+    Header::read(bytes).is_some_and(|header| header.end(bytes).is_some())
 }
 
 fn decode(name: &str, bytes: &[u8], strict: bool) -> Result<(Picture, Orientation), CameraError> {
+    // Some headers that no encoder writes make the decoder panic.
+    catch_unwind(AssertUnwindSafe(|| decode_unguarded(name, bytes, strict)))
+        .unwrap_or_else(|_| Err(damaged(name, "its decoder stumbled, as told above")))
+}
+
+fn decode_unguarded(
+    name: &str,
+    bytes: &[u8],
+    strict: bool,
+) -> Result<(Picture, Orientation), CameraError> {
     let failed = |error: DecodeErrors| damaged(name, &error.to_string());
     let options = DecoderOptions::default()
         .set_strict_mode(strict)
@@ -197,6 +225,8 @@ const STANDARD_TABLES: [u8; 420] = [
 mod tests {
     use super::super::testing::{difference, jpeg, scene, with_segment, without_tables};
     use super::*;
+    use image::ExtendedColorType;
+    use image::codecs::jpeg::JpegEncoder;
 
     #[test]
     fn a_frame_without_huffman_tables_gets_the_standard_ones() {
@@ -222,6 +252,46 @@ mod tests {
         for part in [0, 2, 100, bytes.len() / 2, bytes.len() - 2] {
             assert!(decode_frame("cut", &bytes[..part]).is_err(), "{part}");
         }
+    }
+
+    #[test]
+    fn a_frame_whose_data_is_missing_before_its_end_marker_is_broken() {
+        let bytes = jpeg(320, 240, 0);
+        let scan = Header::read(&bytes).unwrap().scan;
+        let end = bytes.len() - 2;
+        for left in [scan + 14, (scan + end) / 2, end - 200] {
+            let cut = [&bytes[..left], &[0xff, 0xd9]].concat();
+            assert!(decode_frame("short", &cut).is_err(), "{left} of {end}");
+        }
+        let hole = [&bytes[..scan + 400], &bytes[scan + 700..]].concat();
+        assert!(decode_frame("hole", &hole).is_err());
+    }
+
+    #[test]
+    fn a_frame_of_one_colour_is_whole_in_few_bytes() {
+        for (format, channels) in [(ExtendedColorType::L8, 1), (ExtendedColorType::Rgb8, 3)] {
+            for width in [16, 319, 320, 640] {
+                let mut bytes = Vec::new();
+                let black = vec![0; width as usize * 64 * channels];
+                JpegEncoder::new(&mut bytes).encode(&black, width, 64, format).unwrap();
+                assert!(decode_frame("black", &bytes).is_ok(), "{format:?}, {width}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_that_makes_the_decoder_panic_costs_the_frame() {
+        // A scan of one component out of three, the third of which is sampled finest.
+        let mut bytes = jpeg(16, 16, 0);
+        let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        for (component, factors) in [0x21, 0x11, 0x42].into_iter().enumerate() {
+            bytes[frame + 11 + 3 * component] = factors;
+        }
+        let scan = Header::read(&bytes).unwrap().scan;
+        let one = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0";
+        bytes.splice(scan..scan + 14, one.iter().copied());
+        let said = decode_frame("odd", &bytes).unwrap_err().to_string();
+        assert!(said.contains("stumbled"), "{said}");
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub struct Capture {
     pub shutdown: Shutdown,
     pub faults: Faults,
     pub next_number: u64,
-    /// When the source that is open gave its first frame.
-    pub first_frame: Option<Duration>,
+    /// When the source that was opened last gave its first and its latest frame.
+    pub gave: Option<(Duration, Duration)>,
     pub lost: bool,
     /// The topic of what was said last of why there is no source: the same is not said again.
     pub said: String,
@@ -85,7 +85,7 @@ impl Capture {
         let mut wait = FIRST_WAIT;
         while !self.shutdown.is_triggered() {
             self.heart.beat();
-            self.first_frame = None;
+            self.gave = None;
             let opened = match self.source.take() {
                 Some(source) => Ok(source),
                 None => {
@@ -100,7 +100,9 @@ impl Capture {
                 }
                 // Who ends us may have ended a pipe's command too: nothing is lost.
                 Err(_) if self.shutdown.is_triggered() => return,
-                Err(error) if self.next_number == 0 && !error.may_pass() => {
+                Err(error)
+                    if error.is_of_a_file() || (self.next_number == 0 && !error.may_pass()) =>
+                {
                     self.faults.fail(PipelineError::Camera(error));
                     return;
                 }
@@ -119,8 +121,9 @@ impl Capture {
         }
     }
 
+    /// The silence in which it was found out that no more frames come does not count.
     fn was_well(&self) -> bool {
-        self.first_frame.is_some_and(|first| self.clock.now().saturating_sub(first) >= STEADY)
+        self.gave.is_some_and(|(first, latest)| latest.saturating_sub(first) >= STEADY)
     }
 
     /// Says why there is no source, once for each reason.
@@ -136,7 +139,10 @@ impl Capture {
     /// Frames into the slot until the source ends or fails.
     fn pump(&mut self, mut source: Box<dyn Source>) -> Result<(), CameraError> {
         source.stop_on(self.shutdown.flag());
-        self.tally.say(source.describe());
+        // A camera that was lost is back with its first frame, not before.
+        if !self.lost {
+            self.tally.say(source.describe());
+        }
         // The first source starts with the clock: a clip then keeps its own times.
         let began = if self.lost { self.clock.now() } else { Duration::ZERO };
         let first = self.next_number;
@@ -157,7 +163,11 @@ impl Capture {
             let passed_over = frame.number.saturating_sub(accounted);
             self.tally.passed_over.fetch_add(passed_over, Ordering::Relaxed);
             accounted = frame.number + 1;
-            self.first_frame.get_or_insert_with(|| self.clock.now());
+            let now = self.clock.now();
+            if self.gave.is_none() {
+                self.tally.say(source.describe());
+            }
+            self.gave = Some((self.gave.map_or(now, |(first, _)| first), now));
             frame.captured_at += began;
             frame.number += first;
             self.next_number = frame.number + 1;
@@ -242,7 +252,7 @@ mod tests {
             shutdown: shutdown.clone(),
             faults: Faults::new(shutdown.clone()),
             next_number: 0,
-            first_frame: None,
+            gave: None,
             lost: false,
             said: String::new(),
             tally: CameraTally::default(),
@@ -406,9 +416,84 @@ mod tests {
 
     #[test]
     fn waiting_for_a_lost_camera_is_over_at_the_end() {
-        let (mut capture, _, shutdown) = capture(true, Box::new(|| Err(unplugged())));
-        let waiting = std::thread::spawn(move || capture.run());
+        let (capture, _, shutdown) = capture(true, Box::new(|| Err(unplugged())));
+        let waiting = std::thread::spawn(move || capture.rest(Duration::from_secs(3600)));
         shutdown.trigger();
-        waiting.join().unwrap();
+        assert!(waiting.join().unwrap());
+    }
+
+    #[test]
+    fn a_camera_that_fell_silent_was_not_well_for_that_long() {
+        let (mut capture, ..) = capture(true, Box::new(|| Err(unplugged())));
+        let second = Duration::from_secs(1);
+        for (gave, well) in [
+            (None, false),
+            (Some((second, 10 * second)), false),
+            (Some((second, 11 * second)), true),
+        ] {
+            capture.gave = gave;
+            assert_eq!(capture.was_well(), well, "{gave:?}");
+        }
+        // A frame is what ends the count, however long after it the loss is told.
+        capture.gave = None;
+        let _ = capture.pump(Box::new(Cable { given: 0, left: 1, lost: true }));
+        let (first, latest) = capture.gave.unwrap();
+        assert!(first == latest && latest <= capture.clock.now());
+    }
+
+    #[test]
+    fn a_file_that_fails_in_its_middle_is_not_played_again() {
+        struct Cut(u64);
+        impl Source for Cut {
+            fn next(&mut self) -> Result<Option<Frame>, CameraError> {
+                self.0 += 1;
+                let (picture, captured_at) = (Picture::new(1, 1), Duration::ZERO);
+                if self.0 <= 3 {
+                    return Ok(Some(Frame { picture, number: self.0 - 1, captured_at }));
+                }
+                Err(CameraError::Ffmpeg {
+                    path: "a.mp4".into(),
+                    program: "ffmpeg".into(),
+                    reason: "exit status: 69".into(),
+                })
+            }
+
+            fn describe(&self) -> String {
+                "a.mp4".into()
+            }
+
+            fn rate(&self) -> Option<f32> {
+                None
+            }
+        }
+        let (mut capture, ..) = capture(false, Box::new(|| unreachable!("played again")));
+        capture.source = Some(Box::new(Cut(0)));
+        capture.run();
+        assert!(capture.faults.reason().unwrap().to_string().contains("exit status: 69"));
+    }
+
+    #[test]
+    fn a_lost_camera_is_told_until_its_first_frame() {
+        struct Mute(CameraTally);
+        impl Source for Mute {
+            fn next(&mut self) -> Result<Option<Frame>, CameraError> {
+                assert_eq!(self.0.words(), "no camera: away");
+                Err(unplugged())
+            }
+
+            fn describe(&self) -> String {
+                "mute".into()
+            }
+
+            fn rate(&self) -> Option<f32> {
+                None
+            }
+        }
+        let (mut capture, ..) = capture(true, Box::new(|| Err(unplugged())));
+        capture.lost = true;
+        capture.tally.say("no camera: away".into());
+        assert!(capture.pump(Box::new(Mute(capture.tally.clone()))).is_err());
+        capture.pump(Box::new(Cable { given: 0, left: 1, lost: false })).unwrap();
+        assert_eq!(capture.tally.words(), "a cable");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::config::{Config, without_passwords};
+use crate::config::{self, Config, without_passwords};
 use crate::gpio::Board;
 use crate::report::Event;
 use crate::tracking::Counts;
@@ -166,8 +166,7 @@ impl Daemon {
         let asleep = Asleep::default();
         let camera = self.config.camera.clone();
         let camera_tally = CameraTally::default();
-        // A pipe may take three times as long as others for its first frame.
-        let patience = STALL + 3 * Duration::from_secs_f32(camera.stuck_s);
+        let patience = capture_patience(&camera);
         let mut capture = Capture {
             open: Box::new(move || camera::open(&camera)),
             source: self.source,
@@ -176,7 +175,7 @@ impl Daemon {
             shutdown: shutdown.clone(),
             faults: faults.clone(),
             next_number: 0,
-            first_frame: None,
+            gave: None,
             lost: false,
             said: self.said,
             tally: camera_tally.clone(),
@@ -263,6 +262,15 @@ impl Daemon {
             }
             None => Ok(totals),
         }
+    }
+}
+
+/// How long capture may be silent. A pipe may take three times as long as others for its first frame;
+/// between two pictures of a file any time may lie.
+fn capture_patience(camera: &config::Camera) -> Duration {
+    match camera.source.starts_with("file:") {
+        true => Duration::MAX,
+        false => STALL + 3 * Duration::from_secs_f32(camera.stuck_s),
     }
 }
 
@@ -412,6 +420,16 @@ mod tests {
             began: false,
         };
         (sight, seen)
+    }
+
+    #[test]
+    fn a_clip_may_rest_as_long_as_it_likes_and_a_camera_may_not() {
+        let patience = |source: &str| {
+            let source = source.into();
+            capture_patience(&config::Camera { source, stuck_s: 2.0, ..config::Camera::default() })
+        };
+        assert_eq!(patience("file:slides.gif"), Duration::MAX);
+        assert_eq!(patience("v4l2:/dev/video0"), Duration::from_secs(26));
     }
 
     #[test]

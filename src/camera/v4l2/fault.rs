@@ -106,7 +106,7 @@ mod tests {
     fn a_camera_that_is_not_there_is_named_with_those_that_are() {
         let said = refused(Path::new("/dev/video-none"));
         assert!(said.starts_with("camera /dev/video-none does not exist"), "{said}");
-        assert!(said.contains("/dev/video"), "{said}");
+        assert!(said.contains("there are /dev/video") || said.contains("no /dev/video*"), "{said}");
     }
 
     #[test]
