@@ -72,6 +72,16 @@ impl Rect {
         }
     }
 
+    /// The smallest rectangle that holds both.
+    pub fn union(&self, other: &Rect) -> Rect {
+        Rect {
+            x1: self.x1.min(other.x1),
+            y1: self.y1.min(other.y1),
+            x2: self.x2.max(other.x2),
+            y2: self.y2.max(other.y2),
+        }
+    }
+
     /// Intersection over union, 0 to 1; 0 where either has no area.
     pub fn iou(&self, other: &Rect) -> f32 {
         let common = self.intersect(other).area();

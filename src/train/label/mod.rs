@@ -80,10 +80,23 @@ struct Look {
     teacher: bool,
 }
 
+impl Look {
+    /// Whether it is a teacher with landmarks of its own; UltraFace merely places them.
+    fn finds_landmarks(&self) -> bool {
+        self.teacher && self.detector.family().finds_landmarks()
+    }
+}
+
 /// A face with the number of views that saw it.
+#[derive(Clone)]
 struct Seen {
+    /// As the surest teacher that finds landmarks draws it: who finds eyes and mouth knows where a face
+    /// ends, while UltraFace often draws the eyes alone of a masked one, and is surer of that. The score is
+    /// the best of a teacher.
     face: Face,
-    /// Those of the surest teacher that finds landmarks; UltraFace merely places them.
+    /// What all views together cover.
+    extent: Rect,
+    /// Those of the surest teacher that finds landmarks.
     landmarks: Option<[Point; 5]>,
     views: usize,
     /// Whether a teacher is among them.
@@ -95,6 +108,7 @@ struct Seen {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let mut views = views(args)?;
+    let finders = views.iter().any(Look::finds_landmarks);
     let open = |path| -> Result<Classifier> {
         Ok(Classifier::from_file(&ModelFile::open(path, "", ("", &[]))?)?)
     };
@@ -130,7 +144,7 @@ pub fn run(args: &Args) -> Result<()> {
         };
         let seen = look(&mut views, &picture)?;
         let Labelled { mut rows, doubts } =
-            labelled(image, &seen, index < annotated, &verdicts, args);
+            labelled(image, &seen, index < annotated, &verdicts, finders, args);
         if args.review.is_some() {
             for (bounds, score) in doubts {
                 review.add(&image.path, &picture, &bounds, score);
@@ -255,28 +269,42 @@ fn look(views: &mut [Look], picture: &Picture) -> Result<Vec<Seen>> {
     let mirror = picture.mirrored();
     let width = picture.width() as f32;
     let mut all: Vec<Seen> = Vec::new();
-    for Look { detector, teacher } in views {
-        let finds = *teacher && detector.family().finds_landmarks();
+    for view in views {
+        let finds = view.finds_landmarks();
+        let Look { detector, teacher } = view;
         let published = *detector.family() != Family::Center;
         let mut faces = detector.detect(picture)?;
         faces.extend(detector.detect(&mirror)?.iter().map(|face| face.mirrored(width)));
         all.extend(faces.into_iter().map(|face| {
             let landmarks = finds.then_some(face.landmarks);
-            Seen { face, landmarks, views: 1, taught: *teacher, published }
+            let extent = face.bounds;
+            Seen { face, extent, landmarks, views: 1, taught: *teacher, published }
         }));
     }
+    Ok(merged(all))
+}
+
+/// The views of one face made one.
+fn merged(mut all: Vec<Seen>) -> Vec<Seen> {
+    all.sort_by(|a, b| {
+        (b.taught, b.landmarks.is_some())
+            .cmp(&(a.taught, a.landmarks.is_some()))
+            .then(b.face.score.total_cmp(&a.face.score))
+    });
     let mut best: Vec<Seen> = Vec::new();
-    all.sort_by(|a, b| b.taught.cmp(&a.taught).then(b.face.score.total_cmp(&a.face.score)));
     for view in all {
         match best.iter_mut().find(|seen| same(&seen.face, &view.face)) {
             Some(seen) => {
                 seen.views += 1;
-                seen.landmarks = seen.landmarks.or(view.landmarks);
+                if view.taught {
+                    seen.face.score = seen.face.score.max(view.face.score);
+                }
+                seen.extent = seen.extent.union(&view.extent);
             }
             None => best.push(view),
         }
     }
-    Ok(best)
+    best
 }
 
 /// Teachers draw boxes differently: a low overlap, or one box mostly inside the other.
@@ -295,12 +323,14 @@ struct Labelled {
 
 /// The annotators' boxes with landmarks, and the faces they lack. What people marked or said goes
 /// before what a teacher found; `listed` says that people looked at the picture, also where they found
-/// no face in it.
+/// no face in it. Where there are `finders` of landmarks among the teachers, one of them must see a face:
+/// what UltraFace alone sees, mirrored too, is as often a hand, a wheel or a sign.
 fn labelled(
     image: &AnnotatedImage,
     seen: &[Seen],
     listed: bool,
     verdicts: &Verdicts,
+    finders: bool,
     args: &Args,
 ) -> Labelled {
     let mut used = vec![false; seen.len()];
@@ -327,7 +357,8 @@ fn labelled(
     for (s, _) in seen.iter().zip(&used).filter(|(_, used)| !**used) {
         let Face { bounds, score, .. } = s.face;
         let said = verdicts.of(&image.path, &bounds);
-        let believed = s.taught && score >= args.believe && s.views >= 2;
+        let found = s.landmarks.is_some() || !finders;
+        let believed = s.taught && found && score >= args.believe && s.views >= 2;
         if said.is_none() && !believed {
             doubts.push((bounds, score));
         }
@@ -340,7 +371,7 @@ fn labelled(
         if s.published {
             published.push(rows.len());
         }
-        rows.push((face(bounds, ignore, landmarks), score));
+        rows.push((face(if ignore { s.extent } else { bounds }, ignore, landmarks), score));
     }
     for bounds in verdicts.faces(&image.path) {
         if !rows.iter().any(|(row, _)| review::same(&row.bounds, &bounds)) {

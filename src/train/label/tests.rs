@@ -156,6 +156,7 @@ fn what_is_called_a_face_is_ignored_beside_annotated_ones_and_learned_elsewhere(
     // Two are seen by one view each, a third sees something that nobody was asked about.
     let seen = [102.0, 298.0, 400.0].map(|x| Seen {
         face: Face { bounds: at(x), score: 0.5, landmarks: [Point::default(); 5] },
+        extent: at(x),
         landmarks: None,
         views: 1,
         taught: true,
@@ -165,7 +166,7 @@ fn what_is_called_a_face_is_ignored_beside_annotated_ones_and_learned_elsewhere(
     let told = |faces: Vec<Annotation>, listed: bool| {
         let path = "/data/scenes/hall/1.png".into();
         let image = AnnotatedImage { path, width: 500, height: 50, faces, complete: true };
-        let Labelled { rows, doubts } = labelled(&image, &seen, listed, &verdicts, &args);
+        let Labelled { rows, doubts } = labelled(&image, &seen, listed, &verdicts, true, &args);
         let tenths = |x: f32| (x * 10.0).round() as i32;
         let rows: Vec<(i32, bool)> =
             rows.iter().map(|(row, _)| (tenths(row.bounds.x1), row.ignore)).collect();
@@ -177,6 +178,50 @@ fn what_is_called_a_face_is_ignored_beside_annotated_ones_and_learned_elsewhere(
     assert_eq!(told(vec![], false), [(1014, false), (4000, true), (2000, false)]);
     // People looked and saw none.
     assert_eq!(told(vec![], true), [(1014, true), (2000, true)]);
+}
+
+fn view(y2: f32, score: f32, finds: bool) -> Seen {
+    let bounds = Rect { x1: 10.0, y1: 10.0, x2: 50.0, y2 };
+    let points = [Point { x: 30.0, y: 30.0 }; 5];
+    Seen {
+        face: Face { bounds, score, landmarks: points },
+        extent: bounds,
+        landmarks: finds.then_some(points),
+        views: 1,
+        taught: true,
+        published: true,
+    }
+}
+
+#[test]
+fn whoever_finds_eyes_and_mouth_says_where_a_face_ends() {
+    // UltraFace sees the eyes above a mask, and is surer than YuNet, which sees the face.
+    let seen = merged(vec![view(30.0, 0.99, false), view(60.0, 0.8, true), view(62.0, 0.7, false)]);
+    assert_eq!(seen.len(), 1);
+    let [face] = &seen[..] else { unreachable!() };
+    assert_eq!((face.face.bounds.y2, face.face.score, face.views), (60.0, 0.99, 3));
+    assert_eq!(face.extent.y2, 62.0);
+}
+
+#[test]
+fn what_no_teacher_with_landmarks_sees_is_a_doubt_however_sure_another_is() {
+    let args = Line::try_parse_from(["label", "--teacher", "t", "--images", "i", "--out", "o"]);
+    let args = args.unwrap().args;
+    let path = "hall/1.png".into();
+    let image = AnnotatedImage { path, width: 99, height: 99, faces: vec![], complete: true };
+    let told = |finds: bool, listed: bool, finders: bool| {
+        let seen = merged(vec![view(30.0, 0.95, finds), view(40.0, 0.9, finds)]);
+        let verdicts = Verdicts::default();
+        let Labelled { rows, doubts } = labelled(&image, &seen, listed, &verdicts, finders, &args);
+        let ignored: Vec<bool> = rows.iter().map(|(row, _)| row.ignore).collect();
+        (ignored, doubts.len())
+    };
+    assert_eq!(told(true, false, true), (vec![false], 0));
+    assert_eq!(told(false, false, true), (vec![true], 1));
+    assert_eq!(told(false, true, true), (vec![], 1));
+    assert_eq!(told(true, true, true), (vec![true], 0));
+    // UltraFace alone is the only teacher.
+    assert_eq!(told(false, false, false), (vec![false], 0));
 }
 
 #[test]
