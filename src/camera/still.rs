@@ -103,10 +103,14 @@ fn decode_unguarded(name: &str, mut reader: impl BufRead + Seek) -> Result<Pictu
             finish(name, limited, 1)
         }
         ImageFormat::WebP => {
-            webp::is_whole(name, &mut reader)?;
+            webp::check(name, &mut reader)?;
             let decoder = WebPDecoder::new(reader);
-            let moves = decoder.as_ref().is_ok_and(WebPDecoder::has_animation);
-            finish(name, decoder, if moves { 8 } else { 4 })
+            let scratch = match &decoder {
+                Ok(decoder) if decoder.has_animation() => 8,
+                Ok(decoder) if decoder.color_type() == ColorType::Rgba8 => 7,
+                _ => 4,
+            };
+            finish(name, decoder, scratch)
         }
         _ => finish(name, BmpDecoder::new(reader), 0),
     }

@@ -46,9 +46,7 @@ pub(super) fn start(device: &Path, wanted: &config::Camera) -> Result<Camera, Ca
         .collect();
     let mode = choose(&modes, wanted.width, wanted.height, wanted.fps as f32)
         .ok_or_else(|| no_format(device, &offered, asked))?;
-    // Some formats have two codes.
-    let code = offered.iter().find(|code| PixelFormat::from_fourcc(code) == Some(mode.format));
-    let code = *code.unwrap_or(mode.format.fourcc());
+    let code = code_of(mode.format, &offered);
     let got = raw::set_format(&handle, (mode.width, mode.height), code)
         .map_err(at("setting its format"))?;
     let format = PixelFormat::from_fourcc(&got.fourcc)
@@ -85,6 +83,17 @@ pub(super) fn start(device: &Path, wanted: &config::Camera) -> Result<Camera, Ca
     log::info!("{}", chosen(&camera.mode(), &modes, wanted));
     log::debug!("{}: {layout:?}, driver {}", device.display(), capabilities.driver);
     Ok(camera)
+}
+
+/// The code to ask for. Some formats have two, and a device may offer both: then the usual one, for
+/// under JPEG the camera module of a Pi offers what it makes stills with.
+fn code_of(format: PixelFormat, offered: &[[u8; 4]]) -> [u8; 4] {
+    let usual = *format.fourcc();
+    let first = offered.iter().find(|code| PixelFormat::from_fourcc(code) == Some(format));
+    match first {
+        Some(first) if !offered.contains(&usual) => *first,
+        _ => usual,
+    }
 }
 
 /// For the log: the mode, and what it was chosen from.
