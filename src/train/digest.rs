@@ -45,7 +45,12 @@ impl Digest {
 
     /// Adds where a face has its eyes, nose and mouth.
     pub fn landmarks(&mut self, landmarks: &[Point; 5]) {
-        let numbers = landmarks.iter().flat_map(|point| [point.x, point.y]);
+        self.points(landmarks);
+    }
+
+    /// Adds points in their order.
+    pub fn points(&mut self, points: &[Point]) {
+        let numbers = points.iter().flat_map(|point| [point.x, point.y]);
         self.bytes.extend(numbers.flat_map(f32::to_le_bytes));
     }
 

@@ -11,6 +11,7 @@ use super::classifier::{self, DataArgs, Judged};
 use super::data::Origin;
 use super::detector::{self, Judging};
 use super::report::{self, Comparison, Nearness};
+use super::sheet;
 use crate::picture::Label;
 
 /// What to judge, on what.
@@ -103,6 +104,9 @@ pub fn run(args: &Args) -> Result<()> {
 fn classifiers(args: &Args) -> Result<()> {
     let one = || WrongUse("--classifier takes one --detector, which finds the faces".into());
     ensure!(args.detector.len() < 2, one());
+    if let Some(folder) = &args.review {
+        sheet::new_review(folder)?;
+    }
     let detector = args.detector.first().cloned();
     let (data, corrections) = (args.data.clone(), args.corrections.clone());
     let as_found = args.as_found;

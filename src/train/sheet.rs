@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::picture::{Label, Mark, Picture, Rect, draw};
 use crate::vision::crop;
@@ -91,6 +91,20 @@ fn framed(tile: &Tile) -> Picture {
     let bounds = Rect { x1: 1.0, y1: top, x2: SIDE as f32 - 1.0, y2: top + SIDE as f32 - 1.0 };
     draw(&mut framed, &[Mark { bounds, label: tile.label, text: tile.text.clone() }]);
     framed
+}
+
+/// Makes the folder for pages to look at, told before the work: what somebody said in a `review.csv` that
+/// lies there is not written over.
+pub fn new_review(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    let csv = folder.join("review.csv");
+    ensure!(
+        !csv.exists(),
+        "--review {}: {} is there already, and may hold what you said; name another folder",
+        folder.display(),
+        csv.display()
+    );
+    Ok(())
 }
 
 #[cfg(test)]

@@ -120,6 +120,10 @@ pub struct Args {
     /// with_mask,without_mask,incorrect_mask.
     #[arg(long, default_value = "1,1,3", value_name = "auto|W,W,W")]
     pub class_weights: ClassWeights,
+    /// Added to the logit of incorrect_mask in the file, after the training: more of those who wear a mask
+    /// wrongly are found, and more others called so. With --epochs 0 --weights FILE for a finished one.
+    #[arg(long, default_value_t = 0.0, value_parser = offset, allow_negative_numbers = true)]
+    pub incorrect_offset: f64,
     /// How much of each target is spread over all classes.
     #[arg(long, default_value_t = 0.05)]
     pub label_smoothing: f32,
@@ -399,4 +403,11 @@ fn real(path: &Path) -> PathBuf {
 pub fn same_file(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     real(one).is_some_and(|one| real(other) == Some(one))
+}
+/// A logit that moves a boundary and does not take all.
+fn offset(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(offset) if offset.abs() <= 3.0 => Ok(offset),
+        _ => Err("not a number of -3 to 3".into()),
+    }
 }

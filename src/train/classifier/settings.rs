@@ -102,16 +102,19 @@ impl Args {
         if let Some(csv) = self.hand_outlines() {
             settings["hand_outlines"] = file(&csv).into();
         }
+        if self.incorrect_offset != 0.0 {
+            settings["incorrect_offset"] = self.incorrect_offset.into();
+        }
         if let Some(teacher) = &fit.teacher {
             settings["teacher"] = teacher.name().into();
             settings["teacher_share"] = decimal(self.teacher_share).into();
         }
-        settings["digest"] = self.digest(crops)?.into();
+        settings["digest"] = self.digest(fit, crops)?.into();
         Ok(settings)
     }
 
     /// Of the faces with their labels and sides, and of the files that shape the result.
-    fn digest(&self, crops: &Crops) -> Result<String, ClassifierError> {
+    fn digest(&self, fit: &Fit, crops: &Crops) -> Result<String, ClassifierError> {
         let mut digest = Digest::default();
         for (side, cuts) in [&crops.train, &crops.validation].into_iter().enumerate() {
             for cut in cuts {
@@ -122,6 +125,11 @@ impl Args {
                     digest.landmarks(&placed.landmarks);
                 }
             }
+        }
+        for hand in fit.views.drawing.cutouts.iter() {
+            let (picture, outline) = hand.parts();
+            digest.pixels(picture);
+            digest.points(outline);
         }
         let others = [&self.teacher, &self.data.detector].into_iter().flatten();
         let outlines = self.hand_outlines();

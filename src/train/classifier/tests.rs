@@ -4,16 +4,18 @@ use burn::module::Module;
 use burn::tensor::Device;
 use clap::Parser;
 
+use super::training::leave_judged;
 use super::{Args, ClassifierError, DataArgs, faces, judge, lies_in, ship, train};
 use crate::picture::{Label, Picture, Probabilities};
 use crate::train::data::tests::toy_folder;
-use crate::train::data::{Cut, DataError, Teacher};
+use crate::train::data::{Crops, Cut, DataError, Teacher};
 use crate::train::fit::{FitError, Schedule};
 use crate::train::layers::Layout;
 use crate::train::mobilenet::{MobileNetConfig, tests::keras_file};
 use crate::train::network::tests::{lively, narrow};
 use crate::train::network::{Freeze, HeadKind, Kind, export};
 use crate::train::parameters;
+use crate::train::synthesise::{Cutout, cutouts};
 
 #[derive(Parser)]
 #[command(args_override_self = true)]
@@ -306,6 +308,16 @@ fn a_training_goes_on_from_a_model_that_was_written() {
     let after = train(&args).unwrap().loss.unwrap();
     assert!((after - before).abs() < 0.01, "{before} {after}");
 
+    // Three in the logit of incorrect_mask, and nothing else.
+    let answers = |file: &str| judge(Path::new(file), &args.data, false).unwrap().answers;
+    let was = answers(&own);
+    train(&Args { epochs: 0, incorrect_offset: 3.0, ..args.clone() }).unwrap();
+    for (before, after) in was.iter().zip(answers(&out)) {
+        let odds = |p: &Probabilities| p.incorrect_mask / p.with_mask;
+        let moved = (odds(&after) / odds(before)).ln();
+        assert!((moved - 3.0).abs() < 0.05, "{before:?} {after:?}");
+    }
+
     // Other classes, another head; another width is told.
     std::fs::remove_dir_all(data.path().join("incorrect_mask")).unwrap();
     train(&args).unwrap();
@@ -318,20 +330,70 @@ fn a_training_goes_on_from_a_model_that_was_written() {
     assert!(refused.contains("another network or width than MobileNetV2"), "{refused}");
 }
 
-/// What is fitted where the classifier says `sure` of every answer, and of `faces` faces all but
-/// `wrong` are right.
-fn temperature(faces: usize, wrong: usize, sure: f32) -> f64 {
-    let cut = |at: usize| Cut {
+fn cut(path: &Path) -> Cut {
+    Cut {
         picture: Picture::new(8, 8),
-        label: if at < wrong { Label::WithoutMask } else { Label::WithMask },
+        label: Label::WithMask,
         origin: 0,
         bounds: None,
         width: 40.0,
-        path: "a.png".into(),
+        path: path.to_owned(),
         placed: None,
         found: None,
+    }
+}
+
+fn crops_of(validation: Vec<Cut>) -> Crops {
+    Crops { train: vec![], validation, groups: 0, left_out: Default::default() }
+}
+
+#[test]
+fn no_hand_is_learned_from_a_picture_to_be_judged_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["judged.png", "learned.png"] {
+        image::RgbImage::from_pixel(80, 80, image::Rgb([200, 150, 120])).save(path(name)).unwrap();
+    }
+    let outline = "10 10 70 10 70 70 10 70";
+    let rows = format!("image,outline\njudged.png,{outline}\nlearned.png,{outline}\n");
+    std::fs::write(path("hands.csv"), rows).unwrap();
+    let named = format!("{}={}", folder.path().display(), path("hands.csv").display());
+    let (mut hands, skipped) = cutouts(&named).unwrap();
+    assert_eq!((hands.len(), skipped.len()), (2, 0), "{skipped:?}");
+    // The same file by another way.
+    let judged = folder.path().join(".").join("judged.png");
+    let crops = crops_of(vec![cut(&judged)]);
+    leave_judged(&mut hands, &crops);
+    let left: Vec<&Path> = hands.iter().map(Cutout::photograph).collect();
+    assert_eq!(left, [path("learned.png")]);
+}
+
+#[test]
+fn other_photographs_of_hands_are_another_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    weights(folder.path());
+    let outline = "10 10 70 10 70 70 10 70";
+    std::fs::write(path("hands.csv"), format!("image,outline\none.png,{outline}\n")).unwrap();
+    let digest = |light: u8| {
+        image::RgbImage::from_pixel(80, 80, image::Rgb([light; 3])).save(path("one.png")).unwrap();
+        let named = format!("{}={}", folder.path().display(), path("hands.csv").display());
+        let args = line(folder.path(), folder.path(), &["--hand-outlines", &named, "--hands", "1"]);
+        let mut fit = args.fit(Label::ALL.to_vec(), [1; 3], None);
+        fit.views.drawing.cutouts = cutouts(&named).unwrap().0.into();
+        let config = args.network(Layout::Keras, 3);
+        args.settings(&fit, &config, &crops_of(vec![])).unwrap()["digest"].to_string()
     };
-    let validation: Vec<Cut> = (0..faces).map(cut).collect();
+    assert_eq!(digest(100), digest(100));
+    assert_ne!(digest(100), digest(101));
+}
+
+/// What is fitted where the classifier says `sure` of every answer, and of `faces` faces all but
+/// `wrong` are right.
+fn temperature(faces: usize, wrong: usize, sure: f32) -> f64 {
+    let label = |at: usize| if at < wrong { Label::WithoutMask } else { Label::WithMask };
+    let face = |at: usize| Cut { label: label(at), ..cut(Path::new("a.png")) };
+    let validation: Vec<Cut> = (0..faces).map(face).collect();
     let rest = (1.0 - sure) / 2.0;
     let answer = Probabilities { with_mask: sure, without_mask: rest, incorrect_mask: rest };
     ship::temperature(&validation, &vec![answer; faces])

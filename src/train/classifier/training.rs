@@ -1,7 +1,8 @@
 //! One training from its options to the model and its figures.
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::module::Module;
@@ -63,6 +64,18 @@ fn hands(options: &Args) -> Result<Vec<Cutout>, ClassifierError> {
     Ok(hands)
 }
 
+/// Takes the hands out that are cut out of pictures to be judged on: nothing of those is learned.
+pub(super) fn leave_judged(hands: &mut Vec<Cutout>, crops: &Crops) {
+    // The two lists may name a folder differently.
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let judged: HashSet<PathBuf> = crops.validation.iter().map(|cut| real(&cut.path)).collect();
+    let before = hands.len();
+    hands.retain(|hand| !judged.contains(&real(hand.photograph())));
+    if hands.len() < before {
+        eprintln!("{} hands are of pictures to be judged on, and left out", before - hands.len());
+    }
+}
+
 /// Trains, checks the written model against the trained one, writes it and its figures.
 pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     options.check()?;
@@ -90,9 +103,10 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     check_freeze(options, &network)?;
     let teacher = options.teacher.as_deref().map(Teacher::open).transpose()?.map(Arc::new);
 
-    let hands = hands(options)?;
+    let mut hands = hands(options)?;
 
     let crops = faces::crops(&options.data, options.input, Sides::Train)?;
+    leave_judged(&mut hands, &crops);
     let classes = faces::classes(&crops)?;
     let counts = Label::ALL.map(|label| faces::count(&crops, label));
     for (label, count) in Label::ALL.into_iter().zip(counts) {
@@ -163,7 +177,12 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     eprintln!("rounding: {agree} of {} labels stay, |Δp| ≤ {largest:.4}", answers.len());
     let temperature = ship::temperature(&validation, &answers);
     let Network { backbone, head } = fitted.network;
-    let network = Network { backbone, head: head.tempered(temperature) };
+    let mut head = head.tempered(temperature);
+    let low = fit.classes.iter().position(|label| *label == Label::IncorrectMask);
+    if let Some(class) = low.filter(|_| options.incorrect_offset != 0.0) {
+        head = head.with_offset(class, options.incorrect_offset);
+    }
+    let network = Network { backbone, head };
     let network = ship::as_written(&network)?;
     let answers = fit::judge(&network, &validation, &fit.classes, &device);
     let written = ship::write(&network, &fit.classes, &validation, &answers, temperature, options)?;
@@ -208,8 +227,11 @@ fn dashboard(options: &Args, steps: u64) -> Option<Dashboard> {
     if !options.dashboard {
         return None;
     }
-    if !std::io::stderr().is_terminal() {
-        log::warn!("--dashboard needs a terminal; plain lines follow");
+    // Where the cursor stands is asked for on standard output.
+    if !std::io::stderr().is_terminal() || !std::io::stdout().is_terminal() {
+        log::warn!(
+            "--dashboard needs a terminal for what is told and for the figures; plain lines follow"
+        );
         return None;
     }
     Dashboard::new(steps)

@@ -255,8 +255,14 @@ const NOBODY: [&str; 9] =
 fn person(path: &Path, levels: usize) -> Option<String> {
     let (name, number) = path.file_stem()?.to_str()?.rsplit_once('_')?;
     number.parse::<u32>().ok()?;
-    let last = name.rsplit(|c: char| !c.is_alphabetic()).next()?;
-    if NOBODY.contains(&last.to_ascii_lowercase().as_str()) {
+    let nobody = |name: &str| {
+        let last = name.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+        NOBODY.contains(&last.to_ascii_lowercase().as_str())
+    };
+    // A date before the time tells nobody either: IMG_20240131_120001.
+    let undated = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_' || c == '-');
+    let dated = name.len() - undated.len() >= "240131".len();
+    if nobody(name) || (dated && (undated.is_empty() || nobody(undated))) {
         return None;
     }
     Some(format!("{}/{name}", path.ancestors().nth(levels)?.display()))

@@ -15,6 +15,7 @@ use self::review::{Review, Verdict, Verdicts};
 use super::boxes::{self, AnnotatedImage, Annotation};
 use super::fit::beside;
 use super::pictures;
+use super::sheet;
 use super::synthesise::share;
 use crate::config;
 use crate::picture::{Face, Picture, Point, Rect};
@@ -120,8 +121,7 @@ pub fn run(args: &Args) -> Result<()> {
     ensure!(!images.is_empty(), "{}: no pictures", args.images.display());
     // What cannot be written is told before the work.
     if let Some(folder) = &args.review {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("{}: cannot be made", folder.display()))?;
+        sheet::new_review(folder)?;
     }
     let unwritable = || format!("{}: cannot be written", args.out.display());
     if let Some(folder) = args.out.parent() {

@@ -68,6 +68,20 @@ impl Head {
         self
     }
 
+    /// With `offset` added to the logit of this class.
+    pub fn with_offset(mut self, class: usize, offset: f64) -> Self {
+        self.output.bias = self.output.bias.map(|bias| {
+            bias.map(|bias| {
+                let classes = bias.dims()[0];
+                let one_hot: Vec<f32> =
+                    (0..classes).map(|at| if at == class { offset as f32 } else { 0.0 }).collect();
+                let device = bias.device();
+                bias + Tensor::from_floats(&one_hot[..], &device)
+            })
+        });
+        self
+    }
+
     /// From `[n, features, height, width]`, averaged over all positions.
     pub fn forward(&self, features: Tensor<4>) -> Tensor<2> {
         let mut x = adaptive_avg_pool2d(features, [1, 1]).flatten::<2>(1, 3);

@@ -99,6 +99,20 @@ fn a_temperature_divides_the_logits() {
 }
 
 #[test]
+fn an_offset_moves_the_odds_of_one_class_alone() {
+    let device = Device::flex();
+    let config = narrow(Kind::Mobilenetv2, Layout::Keras, HeadKind::Single);
+    let network = lively(config, &device);
+    let before = forward(&network, 32, &device);
+    let Network { backbone, head } = network;
+    let moved = Network { backbone, head: head.with_offset(2, 0.5) };
+    let after = forward(&moved, 32, &device);
+    let odds = |p: &[f32]| [p[2] / p[0], p[1] / p[0]];
+    let [low, bare] = odds(&before);
+    close(&odds(&after), &[low * 0.5_f32.exp(), bare], 1e-4);
+}
+
+#[test]
 fn two_classes_make_two_outputs() {
     let device = Device::flex();
     let config = narrow(Kind::Mobilenetv2, Layout::Keras, HeadKind::Single);

@@ -1,7 +1,7 @@
 //! Hands cut out of photographs along an outline, held before the mouth as drawn ones are, or beside it: real
-//! fingers in real light. Never: which pictures they come from; a CSV names these.
+//! fingers in real light. A CSV names the photographs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -54,6 +54,8 @@ pub struct Cutout {
     side: f32,
     /// Its mean colour.
     colour: [f32; 3],
+    /// What it was cut out of.
+    photograph: PathBuf,
 }
 
 impl Cutout {
@@ -84,6 +86,7 @@ impl Cutout {
             middle: Point { x: 0.0, y: 0.0 },
             side: 0.0,
             colour: [0.0; 3],
+            photograph: PathBuf::new(),
         };
         let layer = cutout.layer([1.0; 3], false);
         let (mut sum, mut at) = ([0.0_f32; 4], Point { x: 0.0, y: 0.0 });
@@ -100,6 +103,16 @@ impl Cutout {
         cutout.side = area.sqrt();
         cutout.colour = [sum[0] / area, sum[1] / area, sum[2] / area];
         Ok(cutout)
+    }
+
+    /// The file that it was cut out of.
+    pub fn photograph(&self) -> &Path {
+        &self.photograph
+    }
+
+    /// Its pixels and its outline, for a digest.
+    pub fn parts(&self) -> (&Picture, &[Point]) {
+        (&self.picture, &self.outline)
     }
 
     /// The hand alone, each colour times `gain`, the other way round if `mirrored`.
@@ -237,5 +250,6 @@ fn cutout(path: &Path, outline: &str) -> Result<Cutout, String> {
     let points: Vec<Point> =
         numbers.chunks_exact(2).map(|pair| Point { x: pair[0], y: pair[1] }).collect();
     let photograph = pictures::open(path).map_err(|error| error.to_string())?;
-    Cutout::new(&photograph, &points).map_err(|reason| format!("outline: {reason}"))
+    let cut = Cutout::new(&photograph, &points).map_err(|reason| format!("outline: {reason}"))?;
+    Ok(Cutout { photograph: path.to_owned(), ..cut })
 }

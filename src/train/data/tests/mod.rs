@@ -257,6 +257,9 @@ fn file_names_tell_people_and_not_cameras() {
     put(Label::WithMask, "0_0_ada_3.jpg");
     (0..5).for_each(|number| put(Label::WithMask, &format!("lobby_{number}.jpg")));
     (0..6).for_each(|number| put(Label::WithMask, &format!("{number}.jpg")));
+    for name in ["20240101_120001.jpg", "IMG_20240101_120002.jpg", "PXL_20240101_120003.jpg"] {
+        put(Label::WithMask, name);
+    }
     let origin = Origin { path: root.path().into(), pictures: None, label: None };
     let (samples, left_out) = read(&[origin], None).unwrap();
     let people: Vec<_> = samples.iter().filter_map(|sample| sample.person.as_deref()).collect();
