@@ -58,7 +58,8 @@ pub fn decode(
         let scores =
             class.iter().zip(object).map(|(c, o)| (c.clamp(0.0, 1.0) * o.clamp(0.0, 1.0)).sqrt());
         for (cell, ((score, b), k)) in scores.zip(bounds).zip(landmarks).enumerate() {
-            if score < threshold {
+            // One that is no number would end the list of faces where it is sorted.
+            if score.is_nan() || score < threshold {
                 continue;
             }
             let s = stride as f32;
@@ -113,6 +114,16 @@ mod tests {
         let expected = [28.0 - 4.0, 18.0 - 8.0, 28.0 + 4.0, 18.0 + 8.0];
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{found:?}");
         assert_eq!(faces[0].landmarks[0], Point { x: 32.0, y: 8.0 });
+    }
+
+    #[test]
+    fn a_score_that_is_no_number_costs_its_cell() {
+        let order = Outputs::of(&NAMES).expect("all outputs are there");
+        let mut outputs = outputs();
+        (outputs[0].values[0], outputs[3].values[0]) = (f32::NAN, 1.0);
+        (outputs[0].values[9], outputs[3].values[9]) = (1.0, 1.0);
+        let faces = decode(&outputs, &order, (64, 32), 0.6).expect("the shapes are right");
+        assert_eq!(faces.iter().map(|face| face.score).collect::<Vec<_>>(), [1.0]);
     }
 
     #[test]
