@@ -98,10 +98,8 @@ pub fn run(
         // They learn nothing where there is no face.
         empty.clear();
     } else if fit.steps > 0 && !(start.files.is_empty() && start.from.is_none()) {
-        println!(
-            "{} places without a face are taken for one",
-            mining::mine(&network.valid(), &mut sources, &mut empty)?
-        );
+        let (lures, missed) = mining::mine(&network.valid(), &mut sources, &mut empty)?;
+        println!("{lures} places without a face are taken for one, {missed} faces are missed");
     }
     if fit.normalise {
         network =

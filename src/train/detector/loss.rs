@@ -152,6 +152,82 @@ mod tests {
     use super::*;
     use crate::picture::{Point, Rect};
     use crate::train::detector::targets::{Target, assign};
+    use crate::vision::Family;
+    use crate::vision::model::Output;
+
+    /// A sample with one face, 24 by 32 pixels, which only cells of stride 8 answer for; outputs that are
+    /// sure of it and draw its box `off` pixels beside; and in how many cells.
+    fn drawn(off: f32) -> (Batch, Rect, Vec<Output>, usize) {
+        let bounds = Rect { x1: 20.0, y1: 16.0, x2: 44.0, y2: 48.0 };
+        let cells = assign(&[Target { bounds, landmarks: None, ignore: false, bare: true }], 64);
+        let middle = bounds.center();
+        let mut first = 0;
+        let outputs = STRIDES.map(|stride| {
+            let (side, s) = (64 / stride, stride as f32);
+            let mut values = vec![0.0; CHANNELS * side * side];
+            for cell in 0..side * side {
+                let (x, y) = ((cell % side) as f32 + 0.5, (cell / side) as f32 + 0.5);
+                let sure = cells.positive[first + cell] == 1.0;
+                let numbers = [
+                    if sure { 12.0 } else { -12.0 },
+                    (middle.x + off) / s - x,
+                    middle.y / s - y,
+                    (24.0 / s).ln(),
+                    (32.0 / s).ln(),
+                ];
+                for (channel, number) in numbers.into_iter().enumerate() {
+                    values[channel * side * side + cell] = number;
+                }
+            }
+            first += side * side;
+            Output { shape: vec![1, CHANNELS, side, side], values }
+        });
+        let answering = cells.positive.iter().filter(|positive| **positive == 1.0).count();
+        let batch = Batch::new(vec![0.0; 3 * 64 * 64], &[cells], 64, &Device::flex());
+        (batch, bounds, outputs.into(), answering)
+    }
+
+    fn told(batch: &Batch, outputs: &[Output]) -> [f32; 2] {
+        let tensors: Vec<Tensor<4>> = outputs
+            .iter()
+            .map(|output| {
+                let shape: [usize; 4] = output.shape[..].try_into().unwrap();
+                let data = TensorData::new(output.values.clone(), shape);
+                Tensor::from_data(data, &Device::flex())
+            })
+            .collect();
+        let terms = of(tensors.try_into().unwrap(), batch, 1.0);
+        [terms.score, terms.boxes].map(|term| term.into_scalar::<f32>())
+    }
+
+    #[test]
+    fn what_the_decoder_reads_as_the_face_costs_nothing() {
+        let (batch, bounds, outputs, answering) = drawn(0.0);
+        let found = Family::Center.decode(&outputs, (64, 64), 0.5).unwrap();
+        assert!(answering >= 4);
+        assert_eq!(found.len(), answering);
+        for face in found {
+            let (found, wanted): ([f32; 4], [f32; 4]) = (face.bounds.into(), bounds.into());
+            assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-3), "{found:?}");
+        }
+        let [score, boxes] = told(&batch, &outputs);
+        assert!(score.abs() < 1e-3 && boxes.abs() < 1e-3, "{score} {boxes}");
+    }
+
+    #[test]
+    fn a_box_beside_the_face_costs_what_giou_says_and_its_score_what_it_is_too_high() {
+        // Half a stride off: 20 of 24 columns are shared, nothing else lies in the hull.
+        let (batch, _, outputs, _) = drawn(4.0);
+        let [score, boxes] = told(&batch, &outputs);
+        let iou = 20.0 / 28.0;
+        assert!((boxes - 2.0 * (1.0 - iou)).abs() < 1e-3, "{boxes}");
+        let wanted = 12.0 * (1.0 - iou) * (1.0_f32 - iou).powi(2);
+        assert!((score - wanted).abs() < 0.01, "{score} {wanted}");
+        // Two faces' widths away: GIoU goes on falling where the boxes no longer meet.
+        let (batch, _, outputs, _) = drawn(48.0);
+        let [_, boxes] = told(&batch, &outputs);
+        assert!((boxes - 2.0 * (1.0 + 24.0 / 72.0)).abs() < 1e-3, "{boxes}");
+    }
 
     #[test]
     fn landmarks_count_as_much_as_they_are_weighed() {

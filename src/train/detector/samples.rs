@@ -206,7 +206,7 @@ fn mirror(target: &mut Target, side: f32) {
 mod tests {
     use super::*;
     use crate::train::clip::align::{FRONTAL, Similarity};
-    use crate::train::detector::scene::{Lure, Scene};
+    use crate::train::detector::scene::{Hard, Scene};
     use crate::train::detector::view::square;
 
     #[test]
@@ -287,7 +287,7 @@ mod tests {
         }
         let bounds = Rect { x1: 500.0, y1: 40.0, x2: 520.0, y2: 60.0 };
         let scenes = vec![Scene { picture, faces: Vec::new() }];
-        let lures = vec![Lure { scene: 0, bounds, size: 20.0 }];
+        let lures = vec![Hard { scene: 0, bounds, size: 20.0 }];
         let empty = [Scenes { lures, ..Scenes::new("drawn", scenes) }];
         let shape = Shape { side: 64, batch: 1, faces: (9.0, 60.0), mosaic: false };
         let mut random = Random::new(7);
@@ -298,6 +298,27 @@ mod tests {
             shown += usize::from(picture.pixels().iter().any(|&c| c > 100));
         }
         assert!((40..95).contains(&shown), "{shown} of 100");
+    }
+
+    #[test]
+    fn a_face_that_is_missed_is_shown_more_often() {
+        let square = |x: f32| Rect { x1: x, y1: 40.0, x2: x + 30.0, y2: 70.0 };
+        let face = |x| Target { bounds: square(x), landmarks: None, ignore: false, bare: true };
+        let scene = |x| Scene { picture: Picture::new(300, 200), faces: vec![face(x)] };
+        let scenes = || (0..40).map(|at| scene(at as f32 * 5.0)).collect();
+        let missed = vec![Hard { scene: 7, bounds: square(35.0), size: 12.0 }];
+        let shape = Shape { side: 64, batch: 1, faces: (30.0, 31.0), mosaic: false };
+        let small = |sources: &[Scenes]| {
+            let mut random = Random::new(9);
+            let sizes = (0..400).filter_map(|_| {
+                let (_, faces) = piece(sources, &[], shape, 0.0, &mut random);
+                faces.iter().find(|face| !face.ignore).map(|face| face.bounds.area().sqrt())
+            });
+            sizes.filter(|size| *size < 20.0).count()
+        };
+        assert_eq!(small(&[Scenes::new("drawn", scenes())]), 0);
+        let shown = small(&[Scenes { missed, ..Scenes::new("drawn", scenes()) }]);
+        assert!((15..100).contains(&shown), "{shown} of 400");
     }
 
     /// A frontal face without features, 40 px between the eyes.

@@ -30,12 +30,14 @@ pub struct Scenes {
     /// Faces to learn, or pictures where these are more.
     pub size: usize,
     /// Places without a face that are taken for one; see `mining`.
-    pub lures: Vec<Lure>,
+    pub lures: Vec<Hard>,
+    /// Faces that are not found, or hardly.
+    pub missed: Vec<Hard>,
 }
 
-/// A place without a face that a detector takes for one.
+/// A place that a detector is wrong about.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Lure {
+pub struct Hard {
     /// Number of the picture in its [`Scenes`].
     pub scene: usize,
     /// In pixels of that picture.
@@ -53,7 +55,7 @@ impl Scenes {
     pub fn new(name: &str, scenes: Vec<Scene>) -> Self {
         let faces = scenes.iter().flat_map(|scene| &scene.faces).filter(|face| !face.ignore);
         let size = faces.count().max(scenes.len());
-        Self { name: name.to_owned(), scenes, size, lures: Vec::new() }
+        Self { name: name.to_owned(), scenes, size, lures: Vec::new(), missed: Vec::new() }
     }
 }
 

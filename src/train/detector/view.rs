@@ -1,6 +1,6 @@
 //! What of which picture a sample shows, and what stands around it where the picture ends.
 
-use super::scene::{Scene, Scenes};
+use super::scene::{Hard, Scene, Scenes};
 use super::targets::Target;
 use crate::picture::{Picture, Rect};
 use crate::train::augment::{self, Turn};
@@ -23,6 +23,8 @@ const BEYOND: f32 = 2.5;
 const LURED: f32 = 0.75;
 /// The same for samples of pictures with faces.
 const LURED_BESIDE_FACES: f32 = 0.16;
+/// Part of the samples of pictures with faces that shows one of those that are missed, where there are any.
+const MISSED: f32 = 0.15;
 /// Part of the samples that is turned, and how far either way at most, in radians: heads that are bowed
 /// or tilted are rare in pictures and found least.
 const TURNED: f32 = 0.4;
@@ -37,7 +39,8 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// For a sample of `side` pixels: a face `wanted` pixels large, or a lure. With `fillable` there are
+    /// For a sample of `side` pixels: a face `wanted` pixels large, or what is hard: a lure, or a face that is
+    /// missed. With `fillable` there are
     /// pictures to fill up with where it reaches beyond its own.
     pub fn of_face(
         sources: &'a [Scenes],
@@ -71,16 +74,19 @@ impl<'a> View<'a> {
         random: &mut Random,
     ) -> Self {
         let source = pick(from, random);
-        let lure = (!source.lures.is_empty() && random.chance(lured))
-            .then(|| source.lures[random.below(source.lures.len())]);
-        let number = lure.map_or_else(|| random.below(source.scenes.len()), |lure| lure.scene);
+        let one_of = |places: &[Hard], part, random: &mut Random| {
+            (!places.is_empty() && random.chance(part)).then(|| places[random.below(places.len())])
+        };
+        let hard =
+            one_of(&source.lures, lured, random).or_else(|| one_of(&source.missed, MISSED, random));
+        let number = hard.map_or_else(|| random.below(source.scenes.len()), |hard| hard.scene);
         let scene = &source.scenes[number];
         let side = side as f32;
 
         let faces: Vec<&Target> = scene.faces.iter().filter(|face| !face.ignore).collect();
         // What the sample is to show, and how large.
-        let shown = match (lure, faces.get(random.below(faces.len()))) {
-            (Some(lure), _) => Some((lure.bounds, lure.size * random.range(0.7, 1.4))),
+        let shown = match (hard, faces.get(random.below(faces.len()))) {
+            (Some(hard), _) => Some((hard.bounds, hard.size * random.range(0.7, 1.4))),
             (None, Some(face)) => Some((face.bounds, wanted)),
             (None, None) => None,
         };
