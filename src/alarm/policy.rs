@@ -71,9 +71,9 @@ pub struct Decision {
 /// - Green is on while the alarm is off, somebody is believed masked, and nobody otherwise.
 /// - Amber blinks while somebody near has been there without a verdict for too long.
 /// - The door (hard mode) is released where green is on and everybody near has a verdict: who
-///   hides the face keeps it shut, for as long as they stay; who is too far off for a verdict does not. Once released it stays so for the
-///   minimum time even if a new face comes that is not yet believed, or nobody is left; but a
-///   person believed not right ends it at once.
+///   hides the face keeps it shut, for as long as they stay; who is too far off for a verdict does
+///   not. Once released it stays so for the minimum time even if a new face comes that is not yet
+///   believed, or nobody is left; but a person believed not right ends it at once.
 ///
 /// People hidden for a moment count as present, as the tracker says.
 #[derive(Clone, Debug)]

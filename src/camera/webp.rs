@@ -2,8 +2,8 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::{CameraError, still};
 
-/// What decoding a frame takes, in bytes a pixel.
-const FRAME: u64 = 8;
+/// What decoding a frame takes at least, in bytes a pixel; `still` judges the whole picture by what it is.
+const FRAME: u64 = 7;
 
 /// Refuses a WebP file with a chunk that reaches beyond its end: the decoder takes the memory that
 /// a chunk claims before it reads it. So it does for a frame larger than the picture it is part of.
@@ -23,9 +23,10 @@ pub(super) fn check(name: &str, reader: &mut (impl Read + Seek)) -> Result<(), C
     while at + 8 <= length {
         let mut chunk = [0; 18];
         reader.seek(SeekFrom::Start(at)).map_err(read)?;
-        let here = reader.take(18).read(&mut chunk).map_err(read)?;
+        let there = (length - at).min(chunk.len() as u64) as usize;
+        reader.read_exact(&mut chunk[..there]).map_err(read)?;
         let end = at + 8 + size(&chunk[4..8]);
-        if end > length || here < 8 {
+        if end > length {
             return Err(cut_off(name));
         }
         // As the formats have it: behind tag and start code, and behind the signature.

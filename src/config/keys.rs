@@ -184,7 +184,7 @@ impl Allowed {
             Allowed::Source => {
                 let source = text(&value.kind)?;
                 // A blank before a path would be part of it; a shell takes it from a command.
-                let path = |rest: &str| !rest.trim().is_empty() && !rest.starts_with(' ');
+                let path = |rest: &str| !rest.is_empty() && rest == rest.trim_start();
                 let good = match source.split_once(':') {
                     Some(("file" | "v4l2", rest)) => path(rest),
                     Some(("pipe", rest)) => !rest.trim().is_empty(),

@@ -89,7 +89,6 @@ impl Look {
 }
 
 /// A face with the number of views that saw it.
-#[derive(Clone)]
 struct Seen {
     /// As the surest teacher that finds landmarks draws it: who finds eyes and mouth knows where a face
     /// ends, while UltraFace often draws the eyes alone of a masked one, and is surer of that. The score is
