@@ -50,9 +50,9 @@ impl Geometry {
         let scale = box_side * (1.0 + 2.0 * margin) / view as f32;
         let (sin, cos) = turn.sin_cos();
         let a = mirror * scale * stretch * cos;
-        let b = scale * (shear * cos - sin);
+        let b = scale * (shear * cos - sin / stretch);
         let d = mirror * scale * stretch * sin;
-        let e = scale * (shear * sin + cos) / stretch;
+        let e = scale * (shear * sin + cos / stretch);
         let middle = view as f32 / 2.0;
         let x = source as f32 / 2.0 + box_side * random.range(-self.shift, self.shift);
         let y = source as f32 / 2.0 + box_side * random.range(-self.shift, self.shift);

@@ -52,6 +52,16 @@ fn without_randomness_the_view_is_the_box_with_its_margin() {
 }
 
 #[test]
+fn a_stretch_keeps_the_area_and_right_angles_whatever_the_turn() {
+    let geometry = Geometry { margin: [0.0, 0.0], stretch: 0.3, shear: 0.0, ..Geometry::default() };
+    for seed in 0..100 {
+        let map = geometry.draw(128, 0.0, 128, &mut Random::new(seed));
+        assert!((map.a * map.b + map.d * map.e).abs() < 1e-5, "seed {seed}: {map:?}");
+        assert!(((map.a * map.e - map.b * map.d).abs() - 1.0).abs() < 1e-5, "seed {seed}: {map:?}");
+    }
+}
+
+#[test]
 fn photometric_changes_keep_the_size_and_leave_something_to_see() {
     let mut picture = Picture::new(40, 30);
     for (at, byte) in picture.pixels_mut().iter_mut().enumerate() {

@@ -4,7 +4,6 @@ use burn::module::Module;
 use burn::tensor::Device;
 use clap::Parser;
 
-use super::training::leave_judged;
 use super::{Args, ClassifierError, DataArgs, faces, judge, lies_in, ship, train};
 use crate::picture::{Label, Picture, Probabilities};
 use crate::train::data::tests::toy_folder;
@@ -15,7 +14,7 @@ use crate::train::mobilenet::{MobileNetConfig, tests::keras_file};
 use crate::train::network::tests::{lively, narrow};
 use crate::train::network::{Freeze, HeadKind, Kind, export};
 use crate::train::parameters;
-use crate::train::synthesise::{Cutout, cutouts};
+use crate::train::synthesise::cutouts;
 
 #[derive(Parser)]
 #[command(args_override_self = true)]
@@ -345,27 +344,6 @@ fn cut(path: &Path) -> Cut {
 
 fn crops_of(validation: Vec<Cut>) -> Crops {
     Crops { train: vec![], validation, groups: 0, left_out: Default::default() }
-}
-
-#[test]
-fn no_hand_is_learned_from_a_picture_to_be_judged_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    for name in ["judged.png", "learned.png"] {
-        image::RgbImage::from_pixel(80, 80, image::Rgb([200, 150, 120])).save(path(name)).unwrap();
-    }
-    let outline = "10 10 70 10 70 70 10 70";
-    let rows = format!("image,outline\njudged.png,{outline}\nlearned.png,{outline}\n");
-    std::fs::write(path("hands.csv"), rows).unwrap();
-    let named = format!("{}={}", folder.path().display(), path("hands.csv").display());
-    let (mut hands, skipped) = cutouts(&named).unwrap();
-    assert_eq!((hands.len(), skipped.len()), (2, 0), "{skipped:?}");
-    // The same file by another way.
-    let judged = folder.path().join(".").join("judged.png");
-    let crops = crops_of(vec![cut(&judged)]);
-    leave_judged(&mut hands, &crops);
-    let left: Vec<&Path> = hands.iter().map(Cutout::photograph).collect();
-    assert_eq!(left, [path("learned.png")]);
 }
 
 #[test]

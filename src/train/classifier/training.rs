@@ -1,8 +1,7 @@
 //! One training from its options to the model and its figures.
 
-use std::collections::HashSet;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::Module;
@@ -21,7 +20,7 @@ use crate::train::network::{self, Freeze, Network, NetworkConfig};
 use crate::train::parameters;
 use crate::train::progress::Meter;
 use crate::train::report::{Report, write_pages};
-use crate::train::synthesise::{self, Cutout};
+use crate::train::synthesise;
 use crate::train::weights::Published;
 use crate::vision::model::ModelFile;
 
@@ -55,27 +54,6 @@ fn check_drawing(drawing: &Drawing, crops: &Crops) -> Result<(), ClassifierError
     Ok(())
 }
 
-/// The hands to cut out of photographs; what cannot be used of them is named in the log.
-fn hands(options: &Args) -> Result<Vec<Cutout>, ClassifierError> {
-    let Some(name) = &options.hand_outlines else { return Ok(vec![]) };
-    let (hands, skipped) = synthesise::cutouts(name).map_err(ClassifierError::Hands)?;
-    skipped.iter().for_each(|line| log::warn!("skipped {line}"));
-    eprintln!("{} hands out of photographs, {} skipped", hands.len(), skipped.len());
-    Ok(hands)
-}
-
-/// Takes the hands out that are cut out of pictures to be judged on: nothing of those is learned.
-pub(super) fn leave_judged(hands: &mut Vec<Cutout>, crops: &Crops) {
-    // The two lists may name a folder differently.
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let judged: HashSet<PathBuf> = crops.validation.iter().map(|cut| real(&cut.path)).collect();
-    let before = hands.len();
-    hands.retain(|hand| !judged.contains(&real(hand.photograph())));
-    if hands.len() < before {
-        eprintln!("{} hands are of pictures to be judged on, and left out", before - hands.len());
-    }
-}
-
 /// Trains, checks the written model against the trained one, writes it and its figures.
 pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     options.check()?;
@@ -103,10 +81,11 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     check_freeze(options, &network)?;
     let teacher = options.teacher.as_deref().map(Teacher::open).transpose()?.map(Arc::new);
 
-    let mut hands = hands(options)?;
+    let hands = options.hand_outlines.as_deref().map(synthesise::hands).transpose();
+    let mut hands = hands.map_err(ClassifierError::Hands)?.unwrap_or_default();
 
     let crops = faces::crops(&options.data, options.input, Sides::Train)?;
-    leave_judged(&mut hands, &crops);
+    synthesise::leave_judged(&mut hands, crops.validation.iter().map(|cut| cut.path.as_path()));
     let classes = faces::classes(&crops)?;
     let counts = Label::ALL.map(|label| faces::count(&crops, label));
     for (label, count) in Label::ALL.into_iter().zip(counts) {

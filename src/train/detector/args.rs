@@ -8,12 +8,14 @@ use anyhow::{Context, Result, ensure};
 use super::fit::{self, Fit, Start, Told};
 use super::judge::{self, Judgement};
 use super::network::Channels;
+use super::samples::Additions;
 use super::{pages, scene};
 use crate::train::classifier::{lies_in, same_file, ship};
 use crate::train::device::Choice;
 use crate::train::digest::Digest;
 use crate::train::history::History;
 use crate::train::random::hash_of;
+use crate::train::synthesise::Cutout;
 use crate::train::{WrongUse, label, synthesise};
 use crate::vision;
 use crate::vision::model::ModelFile;
@@ -53,6 +55,10 @@ pub struct Args {
     /// its label says otherwise
     #[arg(long, default_value_t = 0.0, value_parser = synthesise::share)]
     drawn: f32,
+    /// Hands to lay into the samples away from faces, which are often taken for one: a CSV of the columns
+    /// image and outline (`x y x y …`), `hands.csv` (pictures in `hands/`) or `FOLDER=hands.csv`
+    #[arg(long, value_name = "[FOLDER=]CSV")]
+    hand_outlines: Option<String>,
     /// Only landmarks learn, from near faces; scores and boxes stay as --start has them
     #[arg(long, requires = "start")]
     only_landmarks: bool,
@@ -121,6 +127,8 @@ pub fn run(args: &Args) -> Result<()> {
     check(args)?;
     let device = args.device.open()?;
     ship::try_out(&args.out)?;
+    let hands = args.hand_outlines.as_deref().map(synthesise::hands).transpose();
+    let mut hands = hands.context("--hand-outlines")?.unwrap_or_default();
     let mut training = Vec::new();
     let mut validation = Vec::new();
     for (number, name) in (1..).zip(&args.boxes) {
@@ -136,6 +144,7 @@ pub fn run(args: &Args) -> Result<()> {
         let (images, _) = label::pictures_in(folder)?;
         background.push(scene::load(&folder.display().to_string(), &images));
     }
+    synthesise::leave_judged(&mut hands, validation.iter().map(|image| image.path.as_path()));
     for source in training.iter().chain(&background) {
         let faces: usize =
             source.scenes.iter().map(|s| s.faces.iter().filter(|f| !f.ignore).count()).sum();
@@ -168,13 +177,16 @@ pub fn run(args: &Args) -> Result<()> {
     if args.only_landmarks {
         settings["only_landmarks"] = true.into();
     }
-    settings["digest"] = digest(training.iter().chain(&background), args)?.into();
+    if let Some(name) = &args.hand_outlines {
+        settings["hand_outlines"] = name.as_str().into();
+    }
+    settings["digest"] = digest(training.iter().chain(&background), &hands, args)?.into();
     let fit = Fit {
         steps: args.steps,
         rate: args.rate,
         seed: args.seed,
         check: args.check as usize,
-        drawn: args.drawn,
+        additions: Additions { masks: args.drawn, hands },
         only_landmarks: args.only_landmarks,
         landmark_weight: args.landmark_weight as f32,
         normalise: args.normalise,
@@ -222,8 +234,12 @@ pub fn run(args: &Args) -> Result<()> {
     )
 }
 
-/// Of the pictures with their faces and of the files at the start.
-fn digest<'a>(sources: impl Iterator<Item = &'a scene::Scenes>, args: &Args) -> Result<String> {
+/// Of the pictures with their faces, of the hands, and of the files at the start.
+fn digest<'a>(
+    sources: impl Iterator<Item = &'a scene::Scenes>,
+    hands: &[Cutout],
+    args: &Args,
+) -> Result<String> {
     let mut digest = Digest::default();
     for source in sources {
         let name = Path::new(&source.name);
@@ -236,6 +252,11 @@ fn digest<'a>(sources: impl Iterator<Item = &'a scene::Scenes>, args: &Args) -> 
                 face.landmarks.iter().for_each(|landmarks| digest.landmarks(landmarks));
             }
         }
+    }
+    for hand in hands {
+        let (picture, outline) = hand.parts();
+        digest.pixels(picture);
+        digest.points(outline);
     }
     let average = args.from.as_ref().map(|folder| folder.join("average.bpk"));
     for path in args.start.iter().chain(&average) {

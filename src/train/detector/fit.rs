@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::loss::{self, Batch};
 use super::network::{Channels, Network};
-use super::samples::{self, NEAR, SHAPES, Shape};
+use super::samples::{self, Additions, NEAR, SHAPES, Shape};
 use super::scene::Scenes;
 use super::targets::Cells;
 use super::{backbone, export, gain, mining, norm};
@@ -38,8 +38,7 @@ pub struct Fit {
     pub rate: f64,
     pub seed: u64,
     pub check: usize,
-    /// Share of the bare faces that get a drawn mask.
-    pub drawn: f32,
+    pub additions: Additions,
     /// Scores and boxes stay as they are at the start.
     pub only_landmarks: bool,
     /// How much landmarks count in the loss beside scores (1) and boxes (2).
@@ -198,7 +197,7 @@ fn pictures(fit: &Fit, sources: &[Scenes], empty: &[Scenes], device: &Device) ->
     let shape = Shape { batch: MEASURED, ..SHAPES[0] };
     // No step has this number.
     let mut random = Random::new(fit.seed).stream(u64::MAX);
-    let (input, cells) = samples::batch(sources, empty, shape, fit.drawn, &mut random);
+    let (input, cells) = samples::batch(sources, empty, shape, &fit.additions, &mut random);
     Tensor::from_data(TensorData::new(input, [cells.len(), 3, shape.side, shape.side]), device)
 }
 
@@ -212,14 +211,14 @@ fn batches(
     empty: Arc<Vec<Scenes>>,
 ) -> Receiver<Made> {
     let (send, receive) = bounded(4);
-    let (steps, seed, drawn) = (fit.steps, fit.seed, fit.drawn);
+    let (steps, seed, additions) = (fit.steps, fit.seed, fit.additions.clone());
     let shapes: &[Shape] = if fit.only_landmarks { &NEAR } else { &SHAPES };
     thread::spawn(move || {
         let root = Random::new(seed);
         for step in first..steps + BEYOND {
             let shape = shapes[step % shapes.len()];
             let mut random = root.stream(step as u64);
-            let (input, cells) = samples::batch(&sources, &empty, shape, drawn, &mut random);
+            let (input, cells) = samples::batch(&sources, &empty, shape, &additions, &mut random);
             // The training ended early: nobody waits for more.
             if send.send((shape.side, input, cells)).is_err() {
                 return;
@@ -267,7 +266,7 @@ mod tests {
             rate: 1e-3,
             seed: 5,
             check: 2,
-            drawn: 0.0,
+            additions: Additions::default(),
             only_landmarks: false,
             landmark_weight: 1.0,
             normalise: false,

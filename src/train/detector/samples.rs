@@ -4,11 +4,11 @@
 use super::clock;
 use super::scene::Scenes;
 use super::targets::{self, Cells, Target};
-use super::view::View;
+use super::view::{self, View};
 use crate::picture::{Face, Picture, Point, Rect};
 use crate::train::augment::{self, Turn};
 use crate::train::random::Random;
-use crate::train::synthesise::{self, NARROWEST, Wardrobe};
+use crate::train::synthesise::{self, Cutout, NARROWEST, Wardrobe};
 use crate::vision::crop;
 
 /// How samples of a batch look.
@@ -40,6 +40,15 @@ pub const NEAR: [Shape; 3] = [
     Shape { side: 320, batch: 4, faces: (28.0, 150.0), mosaic: true },
 ];
 
+/// What is drawn or laid into samples.
+#[derive(Clone, Debug, Default)]
+pub struct Additions {
+    /// Share of the bare faces that get a drawn mask.
+    pub masks: f32,
+    /// Hands that lie in some samples, away from the faces.
+    pub hands: Vec<Cutout>,
+}
+
 /// Faces under this size in the sample are neither right nor wrong.
 const SMALLEST: f32 = 7.0;
 /// So are faces of which less than this part is in the sample.
@@ -49,21 +58,25 @@ const EMPTY: f32 = 0.25;
 /// Part of the samples without faces in which clocks hang, and how many at most.
 const CLOCKED: f32 = 0.4;
 const CLOCKS: usize = 3;
+/// Part of the samples in which hands lie, and how many at most; how large, in parts of the size of a
+/// face.
+const HANDED: f32 = 0.3;
+const HANDS: usize = 3;
+const HAND: [f32; 2] = [0.5, 1.2];
 
-/// A batch: input values and cells of each sample. Masks are drawn on the share `drawn` of the bare
-/// faces.
+/// A batch: input values and cells of each sample.
 pub fn batch(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
-    drawn: f32,
+    additions: &Additions,
     random: &mut Random,
 ) -> (Vec<f32>, Vec<Cells>) {
     let area = 3 * shape.side * shape.side;
     let mut input = vec![0.0; shape.batch * area];
     let mut cells = Vec::with_capacity(shape.batch);
     for planes in input.chunks_exact_mut(area) {
-        let (picture, faces) = sample(sources, empty, shape, drawn, random);
+        let (picture, faces) = sample(sources, empty, shape, additions, random);
         crop::to_input(&picture, planes);
         cells.push(targets::assign(&faces, shape.side));
     }
@@ -75,18 +88,18 @@ fn sample(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
-    drawn: f32,
+    additions: &Additions,
     random: &mut Random,
 ) -> (Picture, Vec<Target>) {
     if !shape.mosaic {
-        return piece(sources, empty, shape, drawn, random);
+        return piece(sources, empty, shape, additions, random);
     }
     let half = shape.side / 2;
     let mut whole = Picture::new(shape.side as u32, shape.side as u32);
     let mut targets = Vec::new();
     for (across, down) in [(0, 0), (half, 0), (0, half), (half, half)] {
         let part = Shape { side: half, ..shape };
-        let (picture, faces) = piece(sources, empty, part, drawn, random);
+        let (picture, faces) = piece(sources, empty, part, additions, random);
         let rows = picture.pixels().chunks_exact(half * 3);
         let places = whole.pixels_mut().chunks_exact_mut(shape.side * 3).skip(down);
         for (place, row) in places.zip(rows) {
@@ -114,7 +127,7 @@ fn piece(
     sources: &[Scenes],
     empty: &[Scenes],
     shape: Shape,
-    drawn: f32,
+    additions: &Additions,
     random: &mut Random,
 ) -> (Picture, Vec<Target>) {
     let from_empty = !empty.is_empty() && random.chance(EMPTY);
@@ -131,7 +144,7 @@ fn piece(
     let scale = side / region.width();
     let mut faces: Vec<Target> =
         scene.faces.iter().filter_map(|face| place(face, &region, turn, scale, side)).collect();
-    mask(&mut picture, &faces, drawn, random);
+    mask(&mut picture, &faces, additions.masks, random);
     if from_empty && random.chance(CLOCKED) {
         for _ in 0..=random.below(CLOCKS) {
             let radius = random.range(low.ln(), high.ln()).exp().min(side) / 2.0;
@@ -139,6 +152,7 @@ fn piece(
             clock::hang(&mut picture, center, radius, random);
         }
     }
+    lay_hands(&mut picture, &faces, &additions.hands, wanted, random);
     if random.chance(0.5) {
         picture = picture.mirrored();
         faces.iter_mut().for_each(|face| mirror(face, side));
@@ -163,6 +177,31 @@ fn mask(picture: &mut Picture, faces: &[Target], drawn: f32, random: &mut Random
             let style = wardrobe.draw(random);
             // A face turned too far away stays as it is.
             synthesise::draw_on(picture, &face.bounds, &landmarks, &style, random);
+        }
+    }
+}
+
+/// Lays some of these hands, up to somewhat larger than a face of `face` pixels, where no face is. Takes
+/// nothing from `random` where there are none.
+fn lay_hands(
+    picture: &mut Picture,
+    faces: &[Target],
+    hands: &[Cutout],
+    face: f32,
+    random: &mut Random,
+) {
+    if hands.is_empty() || !random.chance(HANDED) {
+        return;
+    }
+    for _ in 0..=random.below(HANDS) {
+        let hand = &hands[random.below(hands.len())];
+        let side = face * random.range(HAND[0], HAND[1]);
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let center = Point { x: random.range(0.0, width), y: random.range(0.0, height) };
+        // An outline is longer than the root of its area.
+        let room = view::square(center.x - side, center.y - side, 2.0 * side);
+        if faces.iter().all(|face| room.intersect(&face.bounds).area() == 0.0) {
+            hand.lay(picture, center, side, random);
         }
     }
 }
@@ -227,7 +266,7 @@ mod tests {
         for _ in 0..50 {
             let mosaic = random.chance(0.5);
             let shape = Shape { side: 192, batch: 1, faces: (20.0, 60.0), mosaic };
-            let (picture, faces) = sample(&sources, &[], shape, 0.0, &mut random);
+            let (picture, faces) = sample(&sources, &[], shape, &Additions::default(), &mut random);
             for face in faces.iter().filter(|face| !face.ignore) {
                 let p = face.bounds.center();
                 let middle = picture.get(p.x as i64, p.y as i64).unwrap_or_default();
@@ -266,7 +305,8 @@ mod tests {
         for empty in [&empty[..], &[]] {
             for shape in SHAPES {
                 for _ in 0..20 {
-                    let (picture, faces) = super::sample(&sources, empty, shape, 0.0, &mut random);
+                    let (picture, faces) =
+                        super::sample(&sources, empty, shape, &Additions::default(), &mut random);
                     for face in faces.iter().filter(|face| !face.ignore) {
                         let at = face.bounds.center();
                         let light = picture.get(at.x as i64, at.y as i64).unwrap_or_default();
@@ -293,7 +333,7 @@ mod tests {
         let mut random = Random::new(7);
         let mut shown = 0;
         for _ in 0..100 {
-            let (picture, faces) = piece(&empty, &[], shape, 0.0, &mut random);
+            let (picture, faces) = piece(&empty, &[], shape, &Additions::default(), &mut random);
             assert!(faces.is_empty());
             shown += usize::from(picture.pixels().iter().any(|&c| c > 100));
         }
@@ -311,7 +351,7 @@ mod tests {
         let small = |sources: &[Scenes]| {
             let mut random = Random::new(9);
             let sizes = (0..400).filter_map(|_| {
-                let (_, faces) = piece(sources, &[], shape, 0.0, &mut random);
+                let (_, faces) = piece(sources, &[], shape, &Additions::default(), &mut random);
                 faces.iter().find(|face| !face.ignore).map(|face| face.bounds.area().sqrt())
             });
             sizes.filter(|size| *size < 20.0).count()
@@ -351,6 +391,40 @@ mod tests {
         let (mut picture, face) = plain_face(true);
         let mut random = Random::new(8);
         mask(&mut picture, &[face], 0.0, &mut random);
+        assert_eq!(random.bits(), Random::new(8).bits());
+    }
+    #[test]
+    fn hands_lie_in_some_samples_and_on_no_face() {
+        let folder = tempfile::tempdir().unwrap();
+        let photograph = image::RgbImage::from_pixel(80, 80, image::Rgb([220, 20, 20]));
+        photograph.save(folder.path().join("hand.png")).unwrap();
+        let csv = folder.path().join("hands.csv");
+        std::fs::write(&csv, "image,outline\nhand.png,5 5 75 5 75 75 5 75\n").unwrap();
+        let named = format!("{}={}", folder.path().display(), csv.display());
+        let (hands, _) = synthesise::cutouts(&named).unwrap();
+        let bounds = Rect { x1: 60.0, y1: 60.0, x2: 120.0, y2: 130.0 };
+        let face = Target { bounds, landmarks: None, ignore: true, bare: false };
+        let mut random = Random::new(4);
+        let mut shown = 0;
+        for _ in 0..200 {
+            let mut picture = Picture::new(192, 192);
+            lay_hands(&mut picture, std::slice::from_ref(&face), &hands, 40.0, &mut random);
+            let mut red = false;
+            for (x, y) in (0..192).flat_map(|y| (0..192).map(move |x| (x, y))) {
+                let lit = picture.get(x, y) != Some([0; 3]);
+                let on_face = (60..120).contains(&x) && (60..130).contains(&y);
+                assert!(!(lit && on_face), "at {x}, {y}");
+                red |= lit;
+            }
+            shown += usize::from(red);
+        }
+        assert!((25..80).contains(&shown), "{shown} of 200");
+    }
+
+    #[test]
+    fn without_hands_the_random_stream_goes_on_as_before() {
+        let mut random = Random::new(8);
+        lay_hands(&mut Picture::new(64, 64), &[], &[], 20.0, &mut random);
         assert_eq!(random.bits(), Random::new(8).bits());
     }
 }

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::find::{self, Finder, Source};
 use super::{
-    Cutout, Extra, Held, Kind, NARROWEST, Swatch, Wardrobe, Wear, add, cutouts, draw, share, steps,
+    Cutout, Extra, Held, Kind, NARROWEST, Swatch, Wardrobe, Wear, add, draw, hands, share, steps,
 };
 use crate::picture::{Label, Picture, Rect};
 use crate::train::boxes::{self, Annotation};
@@ -155,14 +155,8 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
     }
     let swatches =
         if args.masked.is_empty() { vec![] } else { find::swatches(&args.masked, &model)? };
-    let hands = match &args.hand_outlines {
-        Some(name) => {
-            let (hands, skipped) = cutouts(name).context("--hand-outlines")?;
-            skipped.iter().for_each(|line| log::warn!("skipped {line}"));
-            hands
-        }
-        None => vec![],
-    };
+    let read = args.hand_outlines.as_deref().map(hands).transpose();
+    let hands = read.context("--hand-outlines")?.unwrap_or_default();
     prepare(&args.out)?;
     if let Some(folder) = &args.steps {
         fs::create_dir_all(folder)

@@ -1,6 +1,8 @@
-//! Hands cut out of photographs along an outline, held before the mouth as drawn ones are, or beside it: real
-//! fingers in real light. A CSV names the photographs.
+//! Hands cut out of photographs along an outline, held before the mouth as drawn ones are, or beside it, or
+//! away from any face: real fingers in real light. A CSV names the photographs.
 
+use std::collections::HashSet;
+use std::f32::consts::FRAC_PI_2;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -29,6 +31,9 @@ const TURN: f32 = 0.9;
 /// the face; in distances of the eyes.
 const BEFORE: f32 = 0.35;
 const BESIDE: [f32; 2] = [1.2, 1.7];
+/// One away from any face is not shown larger than this many times, and its light is any of these.
+const ENLARGED: f32 = 1.5;
+const LEVEL: [f32; 2] = [0.5, 1.4];
 /// How many are of the skin of the face; the others keep their colour, as in the face's light.
 const OWN: f32 = 0.7;
 
@@ -171,10 +176,7 @@ impl Cutout {
         let [right, left, ..] = landmarks;
         let roll = (left.y - right.y).atan2(left.x - right.x);
         let turn = roll + random.range(-TURN, TURN);
-        let middle = if mirrored { hand.width as f32 - self.middle.x } else { self.middle.x };
-        let middle = Point { x: middle, y: self.middle.y };
-        let from = Similarity::new(Point { x: 0.0, y: 0.0 }, scale, turn).apply(middle);
-        let origin = Point { x: to.x - from.x, y: to.y - from.y };
+        let origin = self.origin(to, scale, turn, mirrored);
 
         let (width, height) = (hand.width as f32, hand.height as f32);
         let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)];
@@ -185,6 +187,28 @@ impl Cutout {
         let mut layer = Layer::clear(region.width, region.height);
         hand.lay_over(&mut layer, &Similarity::new(inside, scale, turn), 1.0);
         Some(Painted { layer, region, head, focus, shadow: SHADOW })
+    }
+
+    /// Lays it into `picture` away from any face: its middle at `center`, `side` pixels large (the square root
+    /// of its area), turned by up to a quarter of a circle, either way round, in any light.
+    pub fn lay(&self, picture: &mut Picture, center: Point, side: f32, random: &mut Random) {
+        let mirrored = random.chance(0.5);
+        let turn = random.range(-FRAC_PI_2, FRAC_PI_2);
+        let level = random.range(LEVEL[0], LEVEL[1]);
+        let gain = std::array::from_fn(|_| level * random.range(0.9, 1.1));
+        let scale = (side / self.side).min(ENLARGED);
+        let place = Similarity::new(self.origin(center, scale, turn, mirrored), scale, turn);
+        let mut layer = Layer::of(picture);
+        self.layer(gain, mirrored).lay_over(&mut layer, &place, 1.0);
+        *picture = layer.picture();
+    }
+
+    /// Where the corner of its layer comes to lie for its middle to be at `to`.
+    fn origin(&self, to: Point, scale: f32, turn: f32, mirrored: bool) -> Point {
+        let x = if mirrored { self.picture.width() as f32 - self.middle.x } else { self.middle.x };
+        let place = Similarity::new(Point { x: 0.0, y: 0.0 }, scale, turn);
+        let from = place.apply(Point { x, y: self.middle.y });
+        Point { x: to.x - from.x, y: to.y - from.y }
     }
 
     /// What its colours are multiplied with to stand in the light of a face.
@@ -252,4 +276,27 @@ fn cutout(path: &Path, outline: &str) -> Result<Cutout, String> {
     let photograph = pictures::open(path).map_err(|error| error.to_string())?;
     let cut = Cutout::new(&photograph, &points).map_err(|reason| format!("outline: {reason}"))?;
     Ok(Cutout { photograph: path.to_owned(), ..cut })
+}
+
+/// The hands of [`cutouts`] for a training; how many there are is said, and the log names what cannot be used.
+///
+/// # Errors
+/// As [`cutouts`].
+pub fn hands(name: &str) -> Result<Vec<Cutout>> {
+    let (hands, skipped) = cutouts(name)?;
+    skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+    eprintln!("{} hands out of photographs, {} skipped", hands.len(), skipped.len());
+    Ok(hands)
+}
+
+/// Takes the hands out that are cut out of pictures to be judged on: nothing of those is learned.
+pub fn leave_judged<'a>(hands: &mut Vec<Cutout>, judged: impl Iterator<Item = &'a Path>) {
+    // The two lists may name a folder differently.
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let judged: HashSet<PathBuf> = judged.map(real).collect();
+    let before = hands.len();
+    hands.retain(|hand| !judged.contains(&real(hand.photograph())));
+    if hands.len() < before {
+        eprintln!("{} hands are of pictures to be judged on, and left out", before - hands.len());
+    }
 }

@@ -27,7 +27,7 @@ mod tests;
 
 pub use cloth::Wear;
 pub use command::{Args, run};
-pub use cutout::{Cutout, Held, cutouts};
+pub use cutout::{Cutout, Held, cutouts, hands, leave_judged};
 pub use extra::{Extra, add};
 pub use style::{Kind, Style, Wardrobe};
 pub use swatch::Swatch;

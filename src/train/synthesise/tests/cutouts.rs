@@ -1,6 +1,6 @@
 //! Hands out of photographs.
 
-use super::super::cutout::{Held, cutouts};
+use super::super::cutout::{Cutout, Held, cutouts, leave_judged};
 use super::*;
 
 const HAND: [u8; 3] = [150, 96, 70];
@@ -180,4 +180,62 @@ fn hands_of_photographs_take_the_place_of_drawn_ones() {
     let away = ["--hands", "1", "--hand-outlines", "away.csv"];
     let error = synthesise(&args(root.path(), &[&bare], &away)).unwrap_err();
     assert!(format!("{error:#}").contains("--hand-outlines: away.csv"), "{error:#}");
+}
+
+#[test]
+fn a_hand_away_from_faces_lies_where_it_should_without_what_was_around_it() {
+    let root = tempfile::tempdir().unwrap();
+    let outline = photograph(root.path());
+    let csv = written(root.path(), &format!("image,outline\nin/one.png,{outline}\n"));
+    let hand = &cutouts(&csv).unwrap().0[0];
+    let wall = || {
+        let mut wall = Picture::new(120, 120);
+        wall.pixels_mut().fill(250);
+        wall
+    };
+    for seed in 0..40 {
+        let mut picture = wall();
+        let side = [12.0, 24.0, 36.0][seed as usize % 3];
+        hand.lay(&mut picture, Point { x: 50.0, y: 70.0 }, side, &mut Random::new(seed));
+        let (mut area, mut at) = (0.0, [0.0; 2]);
+        for (x, y) in (0..120).flat_map(|y| (0..120).map(move |x| (x, y))) {
+            let rgb = picture.get(x, y).unwrap();
+            // Hardly anything of the green around it, and that at the soft edge.
+            assert!(
+                rgb[1] <= rgb[0].max(rgb[2]).saturating_add(40),
+                "seed {seed}: {rgb:?} at {x}, {y}"
+            );
+            if rgb[2] < 180 {
+                area += 1.0;
+                at[0] += x as f32 + 0.5;
+                at[1] += y as f32 + 0.5;
+            }
+        }
+        let wanted = side * side;
+        assert!((0.75..1.25).contains(&(area / wanted)), "seed {seed}: {area} of {wanted}");
+        assert!((at[0] / area - 50.0).abs() < 1.5 && (at[1] / area - 70.0).abs() < 1.5);
+    }
+    let mut picture = wall();
+    hand.lay(&mut picture, Point { x: 119.0, y: -2.0 }, 30.0, &mut Random::new(1));
+    assert!(picture != wall());
+}
+
+#[test]
+fn no_hand_is_learned_from_a_picture_to_be_judged_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["judged.png", "learned.png"] {
+        image::RgbImage::from_pixel(80, 80, image::Rgb([200, 150, 120])).save(path(name)).unwrap();
+    }
+    let outline = "10 10 70 10 70 70 10 70";
+    let rows = format!("image,outline\njudged.png,{outline}\nlearned.png,{outline}\n");
+    std::fs::write(path("hands.csv"), rows).unwrap();
+    let named = format!("{}={}", folder.path().display(), path("hands.csv").display());
+    let (mut hands, skipped) = cutouts(&named).unwrap();
+    assert_eq!((hands.len(), skipped.len()), (2, 0), "{skipped:?}");
+    // The same file by another way.
+    let judged = folder.path().join(".").join("judged.png");
+    leave_judged(&mut hands, std::iter::once(judged.as_path()));
+    let left: Vec<&Path> = hands.iter().map(Cutout::photograph).collect();
+    assert_eq!(left, [path("learned.png")]);
 }
