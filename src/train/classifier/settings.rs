@@ -126,11 +126,7 @@ impl Args {
                 }
             }
         }
-        for hand in fit.views.drawing.cutouts.iter() {
-            let (picture, outline) = hand.parts();
-            digest.pixels(picture);
-            digest.points(outline);
-        }
+        fit.views.drawing.cutouts.iter().for_each(|hand| hand.add_to(&mut digest));
         let others = [&self.teacher, &self.data.detector].into_iter().flatten();
         let outlines = self.hand_outlines();
         for path in self.weights.iter().chain(others).chain(&outlines) {

@@ -253,11 +253,7 @@ fn digest<'a>(
             }
         }
     }
-    for hand in hands {
-        let (picture, outline) = hand.parts();
-        digest.pixels(picture);
-        digest.points(outline);
-    }
+    hands.iter().for_each(|hand| hand.add_to(&mut digest));
     let average = args.from.as_ref().map(|folder| folder.join("average.bpk"));
     for path in args.start.iter().chain(&average) {
         digest.file(path).with_context(|| format!("{}: cannot be read", path.display()))?;

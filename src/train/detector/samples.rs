@@ -393,6 +393,7 @@ mod tests {
         mask(&mut picture, &[face], 0.0, &mut random);
         assert_eq!(random.bits(), Random::new(8).bits());
     }
+
     #[test]
     fn hands_lie_in_some_samples_and_on_no_face() {
         let folder = tempfile::tempdir().unwrap();

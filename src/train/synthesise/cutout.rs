@@ -15,6 +15,7 @@ use crate::picture::{Picture, Point, Rect};
 use crate::train::boxes;
 use crate::train::clip::align::Similarity;
 use crate::train::clip::canvas::{Layer, paint};
+use crate::train::digest::Digest;
 use crate::train::pictures;
 use crate::train::random::Random;
 
@@ -115,9 +116,10 @@ impl Cutout {
         &self.photograph
     }
 
-    /// Its pixels and its outline, for a digest.
-    pub fn parts(&self) -> (&Picture, &[Point]) {
-        (&self.picture, &self.outline)
+    /// Adds its pixels and its outline to what a training learns from.
+    pub fn add_to(&self, digest: &mut Digest) {
+        digest.pixels(&self.picture);
+        digest.points(&self.outline);
     }
 
     /// The hand alone, each colour times `gain`, the other way round if `mirrored`.
@@ -278,7 +280,7 @@ fn cutout(path: &Path, outline: &str) -> Result<Cutout, String> {
     Ok(Cutout { photograph: path.to_owned(), ..cut })
 }
 
-/// The hands of [`cutouts`] for a training; how many there are is said, and the log names what cannot be used.
+/// The hands of [`cutouts`]; how many there are is said, and the log names what cannot be used.
 ///
 /// # Errors
 /// As [`cutouts`].
