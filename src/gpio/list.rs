@@ -16,6 +16,10 @@ pub struct Chip {
     pub path: PathBuf,
     /// `gpiochip0`; may change from boot to boot where there are several.
     pub name: String,
+    /// Links in /dev that lead to it: a udev rule's `SYMLINK`, or `gpiochip4`, which is what earlier
+    /// kernels called the Raspberry Pi 5's `gpiochip0`.
+    #[serde(skip)]
+    pub links: Vec<String>,
     /// Kind of the chip: `pinctrl-bcm2711`.
     pub label: String,
     pub lines: Vec<Line>,
@@ -56,7 +60,22 @@ pub struct Line {
 pub fn chips() -> Vec<Chip> {
     // The only error is that /dev cannot be read, and then there is nothing to use either.
     let paths = gpiocdev::chip::chips().unwrap_or_default();
-    paths.iter().map(|path| read(path)).collect()
+    let links = links(Path::new("/dev"));
+    paths.iter().map(|path| Chip { links: leading_to(path, &links), ..read(path) }).collect()
+}
+
+/// The links in `folder`, and what each leads to; none if it cannot be read.
+fn links(folder: &Path) -> Vec<(String, PathBuf)> {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let link = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+    link.filter_map(|entry| {
+        Some((entry.file_name().into_string().ok()?, entry.path().canonicalize().ok()?))
+    })
+    .collect()
+}
+
+fn leading_to(path: &Path, links: &[(String, PathBuf)]) -> Vec<String> {
+    links.iter().filter(|(_, target)| target == path).map(|(name, _)| name.clone()).collect()
 }
 
 fn read(path: &Path) -> Chip {
@@ -125,8 +144,23 @@ pub fn text(chips: &[Chip]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::gpio::testing::pi4;
+
+    #[test]
+    fn a_chip_knows_the_links_that_lead_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let chip = folder.path().canonicalize().unwrap().join("gpiochip0");
+        std::fs::write(&chip, "").unwrap();
+        for (link, target) in [("gpiochip4", "gpiochip0"), ("gone", "gpiochip7"), ("log", ".")] {
+            symlink(target, folder.path().join(link)).unwrap();
+        }
+        let links = links(folder.path());
+        assert_eq!(leading_to(&chip, &links), ["gpiochip4"]);
+        assert_eq!(leading_to(Path::new("gpiochip7"), &links), [""; 0]);
+    }
 
     #[test]
     fn chips_and_lines_as_json_leave_out_what_is_not_known() {

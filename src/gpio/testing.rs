@@ -15,7 +15,7 @@ pub fn chip(name: &str, label: &str, lines: u32, prefix: &str) -> Chip {
         name: name.into(),
         label: label.into(),
         lines: (0..lines).map(line).collect(),
-        error: None,
+        ..Chip::default()
     }
 }
 

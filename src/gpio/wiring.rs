@@ -185,7 +185,9 @@ fn named_chip<'a>(
     offset: u32,
     chips: &[&'a Chip],
 ) -> Result<&'a Chip, GpioError> {
-    if let Some(chip) = chips.iter().find(|chip| chip.name == wanted) {
+    let is_link = |chip: &&&Chip| chip.links.iter().any(|link| link == wanted);
+    let named = chips.iter().find(|chip| chip.name == wanted);
+    if let Some(chip) = named.or_else(|| chips.iter().find(is_link)) {
         return Ok(chip);
     }
     let labelled: Vec<_> = chips.iter().filter(|chip| chip.label == wanted).copied().collect();
@@ -283,6 +285,15 @@ mod tests {
             assert_eq!(red(line, &chips), Ok("GPIO17 (gpiochip0:17)".into()), "{line}");
         }
         assert_eq!(red("EXP3", &chips), Ok("EXP3 (gpiochip1:3)".into()));
+    }
+
+    #[test]
+    fn a_chip_is_found_by_a_link_unless_another_has_that_name() {
+        let pi5 = Chip { links: vec!["gpiochip4".into()], ..pi4() };
+        let other = chip("gpiochip4", "mcp23017", 16, "EXP");
+        assert_eq!(red("gpiochip4:3", &[pi5.clone()]), Ok("GPIO3 (gpiochip0:3)".into()));
+        assert_eq!(red("/dev/gpiochip4:3", &[pi5.clone()]), Ok("GPIO3 (gpiochip0:3)".into()));
+        assert_eq!(red("gpiochip4:3", &[pi5, other]), Ok("EXP3 (gpiochip4:3)".into()));
     }
 
     #[test]
