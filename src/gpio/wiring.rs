@@ -289,11 +289,12 @@ mod tests {
 
     #[test]
     fn a_chip_is_found_by_a_link_unless_another_has_that_name() {
-        let pi5 = Chip { links: vec!["gpiochip4".into()], ..pi4() };
-        let other = chip("gpiochip4", "mcp23017", 16, "EXP");
-        assert_eq!(red("gpiochip4:3", &[pi5.clone()]), Ok("GPIO3 (gpiochip0:3)".into()));
-        assert_eq!(red("/dev/gpiochip4:3", &[pi5.clone()]), Ok("GPIO3 (gpiochip0:3)".into()));
-        assert_eq!(red("gpiochip4:3", &[pi5, other]), Ok("EXP3 (gpiochip4:3)".into()));
+        let mut chips = vec![Chip { links: vec!["gpiochip4".into()], ..pi4() }];
+        for line in ["gpiochip4:3", "/dev/gpiochip4:3"] {
+            assert_eq!(red(line, &chips), Ok("GPIO3 (gpiochip0:3)".into()));
+        }
+        chips.push(chip("gpiochip4", "mcp23017", 16, "EXP"));
+        assert_eq!(red("gpiochip4:3", &chips), Ok("EXP3 (gpiochip4:3)".into()));
     }
 
     #[test]
