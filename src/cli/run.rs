@@ -67,7 +67,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
                 log::error!("{error}; the old configuration is in force again");
                 service.reloading();
                 config = old;
-                daemon = Daemon::open(&config)?;
+                daemon = opened_again(&config)?;
                 continue;
             }
             (Err(error), _) => return Err(error.into()),
@@ -85,10 +85,16 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
             Err(error) => {
                 let error = without_passwords(&error.to_string());
                 log::error!("{error}; the old configuration stays in force");
-                Daemon::open(&config)?
+                opened_again(&config)?
             }
         };
     }
+}
+
+/// With the configuration that was in force before. What it names was there once: where it is not, the box is
+/// not to stay down for good, as with a configuration that is wrong, but to be started again.
+fn opened_again(config: &Config) -> Result<Daemon, Failure> {
+    Daemon::open(config).map_err(|error| Failure::Work(error.into()))
 }
 
 /// The configuration as it is now, with its models; none where neither it nor the `models` in its files

@@ -232,16 +232,14 @@ impl Layers {
     }
 
     fn finish(mut self) -> Result<Config, ConfigError> {
+        // Without the keys that are refused, which are as if they were not there.
+        let config: Config = std::mem::take(&mut self.builder).build()?.try_deserialize()?;
+        for (key, what) in config.gpio.problems() {
+            let origin = self.origins.get(&key).cloned().unwrap_or_default();
+            self.refuse(origin, &key, what);
+        }
         if self.problems.is_empty() {
-            let config: Config = std::mem::take(&mut self.builder).build()?.try_deserialize()?;
-            let between = config.gpio.problems();
-            if between.is_empty() {
-                return Ok(config);
-            }
-            for (key, what) in between {
-                let origin = self.origins.get(&key).cloned().unwrap_or_default();
-                self.refuse(origin, &key, what);
-            }
+            return Ok(config);
         }
         self.problems.sort_by(|a, b| (&a.origin, &a.key).cmp(&(&b.origin, &b.key)));
         Err(ConfigError::Problems(self.problems))

@@ -1,5 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::camera::{CameraError, Source};
@@ -8,6 +7,7 @@ use crate::config::without_passwords;
 use super::hearts::{BEAT, Heart};
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input};
+use super::tally::CameraTally;
 use super::{PipelineError, Shutdown};
 
 /// Waits between attempts to open a lost camera.
@@ -41,41 +41,6 @@ pub struct Capture {
     pub said: String,
     pub tally: CameraTally,
     pub heart: Heart,
-}
-
-/// What capture counts, and what there is to say of the camera; readable from outside.
-#[derive(Clone, Debug, Default)]
-pub struct CameraTally {
-    losses: Arc<AtomicU64>,
-    broken: Arc<AtomicU64>,
-    passed_over: Arc<AtomicU64>,
-    words: Arc<Mutex<String>>,
-}
-
-impl CameraTally {
-    /// How often the source was lost, or was not there at the start.
-    pub fn losses(&self) -> u64 {
-        self.losses.load(Ordering::Relaxed)
-    }
-
-    /// Frames passed over because they were damaged.
-    pub fn broken(&self) -> u64 {
-        self.broken.load(Ordering::Relaxed)
-    }
-
-    /// Whole frames that the source gave up for a newer one before they were taken from it.
-    pub fn passed_over(&self) -> u64 {
-        self.passed_over.load(Ordering::Relaxed)
-    }
-
-    /// `v4l2 /dev/video0 (a camera), 640x480 YUYV`, or why there is none.
-    pub fn words(&self) -> String {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn say(&self, words: String) {
-        *self.words.lock().unwrap_or_else(PoisonError::into_inner) = words;
-    }
 }
 
 impl Capture {
@@ -156,13 +121,18 @@ impl Capture {
             self.tally.broken.fetch_add(damaged, Ordering::Relaxed);
             broken += damaged;
             accounted += damaged;
+            // Before the source is given up, which may take seconds.
+            let lost = self.gave.is_some() && matches!(&next, Err(e) if !e.is_of_a_file());
+            if lost && !self.shutdown.is_triggered() {
+                self.lose();
+            }
             let Some(mut frame) = next? else { return Ok(()) };
             if self.shutdown.is_triggered() {
                 return Ok(());
             }
             let passed_over = frame.number.saturating_sub(accounted);
             self.tally.passed_over.fetch_add(passed_over, Ordering::Relaxed);
-            accounted = frame.number + 1;
+            accounted = accounted.max(frame.number + 1);
             let now = self.clock.now();
             if self.gave.is_none() {
                 self.tally.say(source.describe());

@@ -101,10 +101,12 @@ impl Control {
                 }
                 Some(Seen::Lost(at)) => {
                     stale = true;
-                    self.tell([Event::new(EventKind::CameraLost, None, at)]);
+                    self.tell([Event::new(EventKind::CameraLost, None, judge.moment(at))]);
                     self.tell(judge.blind(at));
                 }
-                Some(Seen::Back(at)) => self.tell([Event::new(EventKind::CameraBack, None, at)]),
+                Some(Seen::Back(at)) => {
+                    self.tell([Event::new(EventKind::CameraBack, None, judge.moment(at))]);
+                }
                 Some(Seen::Blind) => {
                     stale = true;
                     self.tell(judge.blind(self.clock.now()));

@@ -46,7 +46,9 @@ impl Judge {
     /// Takes in what was seen in frame `number`, captured `at` (monotonic).
     pub fn see(&mut self, number: u64, at: Duration, looks: &[Look]) -> Judged {
         self.now = self.now.max(at);
-        let update = self.tracker.update(self.now, looks);
+        // By the times of the frames alone: between two of them a hand at the box, which is of now, moves
+        // nobody.
+        let update = self.tracker.update(at, looks);
         let mut events: Vec<Event> = update
             .changes
             .iter()
@@ -88,6 +90,12 @@ impl Judge {
         self.decided(decision, None)
     }
 
+    /// `at`, or the latest moment that was told of before.
+    pub fn moment(&mut self, at: Duration) -> Duration {
+        self.now = self.now.max(at);
+        self.now
+    }
+
     fn decided(&mut self, decision: Decision, frame: Option<u64>) -> Vec<Event> {
         self.outputs = decision.outputs;
         decision.notices.iter().map(|notice| Event::of_notice(notice, frame, self.now)).collect()
@@ -115,6 +123,21 @@ mod tests {
     use crate::config::AlarmMode;
     use crate::report::EventKind;
     use crate::tracking::scenarios::look;
+
+    #[test]
+    fn a_press_of_the_button_between_two_slow_looks_parts_nobody_from_their_number() {
+        let mut judge = Judge::new(&Config::default());
+        let looks = [look(200.0, 200.0, 60.0, 0.03)];
+        for number in 0..30 {
+            judge.see(number, Duration::from_millis(100 * number), &looks);
+        }
+        // The next frame is of a second later, and what is in it known another second after that.
+        judge.acknowledge(Duration::from_millis(4800));
+        let judged = judge.see(30, Duration::from_millis(3900), &looks);
+        assert!(judged.events.iter().all(|event| event.kind != EventKind::PersonLeft));
+        assert_eq!(judge.counts().people, 1);
+        assert_eq!(judge.moment(Duration::from_secs(4)), Duration::from_millis(4800));
+    }
 
     #[test]
     fn who_comes_while_nothing_is_seen_does_not_get_the_verdict_of_who_was_there() {

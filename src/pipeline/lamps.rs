@@ -7,17 +7,24 @@ use crate::gpio::{Board, GpioError, Input, Role};
 /// where an adapter was unplugged for a moment.
 const DEAD: Duration = Duration::from_secs(5);
 
+/// A line that fails again and again is told so seldom: one on a long cable would fill the log.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
+/// Unless it goes on for so long.
+const LASTS: Duration = Duration::from_secs(1);
+
 /// Switches the lines as the policy wants them and reads the inputs. A line that fails is told
 /// once, tried again each time, and told once more when it works.
 pub struct Lamps {
     board: Board,
     /// Lines that fail, and since when.
     failing: Vec<(&'static str, Duration)>,
+    /// The beginning of the failing that was told last of each.
+    told: Vec<(&'static str, Duration)>,
 }
 
 impl Lamps {
     pub fn new(board: Board) -> Self {
-        Self { board, failing: Vec::new() }
+        Self { board, failing: Vec::new(), told: Vec::new() }
     }
 
     /// Brings every line to its level at `now`.
@@ -86,23 +93,37 @@ impl Lamps {
         self.failing.iter().any(|(failing, _)| *failing == line)
     }
 
+    /// Since when it fails; `None` where it works.
+    fn since(&self, line: &str) -> Option<Duration> {
+        self.failing.iter().find(|(failing, _)| *failing == line).map(|(_, since)| *since)
+    }
+
     fn failing_for(&self, line: &str, now: Duration) -> Duration {
-        let since = self.failing.iter().find(|(failing, _)| *failing == line);
-        since.map_or(Duration::ZERO, |(_, since)| now.saturating_sub(*since))
+        self.since(line).map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 
     fn told<T>(&mut self, line: &'static str, result: &Result<T, GpioError>, now: Duration) {
-        let known = self.fails(line);
+        let said = self.told.iter().find(|(other, _)| *other == line).map(|(_, at)| *at);
         match result {
-            Err(error) if !known => {
-                log::error!("{error}; it is tried again");
-                self.failing.push((line, now));
+            Err(error) => {
+                if !self.fails(line) {
+                    self.failing.push((line, now));
+                }
+                let lately = said.is_some_and(|at| now.saturating_sub(at) < TOLD_AGAIN);
+                let lasts = self.failing_for(line, now) >= LASTS;
+                if said != self.since(line) && (!lately || lasts) {
+                    log::error!("{error}; it is tried again");
+                    self.told.retain(|(other, _)| *other != line);
+                    self.told.extend(self.since(line).map(|since| (line, since)));
+                }
             }
-            Ok(_) if known => {
-                log::info!("gpio.{line} works again");
+            Ok(_) if self.fails(line) => {
+                if said == self.since(line) {
+                    log::info!("gpio.{line} works again");
+                }
                 self.failing.retain(|(other, _)| *other != line);
             }
-            _ => {}
+            Ok(_) => {}
         }
     }
 }
@@ -197,5 +218,28 @@ mod tests {
         lamps.forget_inputs();
         assert_eq!(lamps.turned(Duration::from_secs(2)), []);
         assert_eq!(lamps.turned(Duration::from_secs(3)).len(), 2, "told once more");
+    }
+
+    #[test]
+    fn a_line_that_fails_now_and_then_is_told_once_a_minute_and_one_that_stays_so_at_once() {
+        let mut lamps = Lamps::new(Board::new(Box::new(Gone)));
+        let torn = || {
+            let source = io::Error::other("torn");
+            Err::<(), _>(GpioError::Read { input: Input::Motion, line: "GPIO4".into(), source })
+        };
+        let at = Duration::from_millis;
+        for second in 0..30 {
+            lamps.told("motion", &torn(), at(1000 * second));
+            lamps.told("motion", &Ok(()), at(1000 * second + 10));
+        }
+        assert_eq!(lamps.told, [("motion", at(0))]);
+        lamps.told("motion", &torn(), at(30_000));
+        lamps.told("motion", &torn(), at(30_900));
+        assert_eq!(lamps.told, [("motion", at(0))]);
+        lamps.told("motion", &torn(), at(31_000));
+        assert_eq!(lamps.told, [("motion", at(30_000))]);
+        lamps.told("motion", &Ok(()), at(95_000));
+        lamps.told("motion", &torn(), at(96_000));
+        assert_eq!(lamps.told, [("motion", at(96_000))]);
     }
 }

@@ -16,6 +16,7 @@ pub mod settings;
 mod shutdown;
 mod slot;
 mod stage;
+mod tally;
 
 use std::io;
 

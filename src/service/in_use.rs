@@ -33,6 +33,8 @@ impl LinesInUse {
             .and_then(|text| fs::write(&fresh, text))
             .and_then(|()| fs::rename(&fresh, path));
         if let Err(error) = written {
+            // Lines of before would be worse than none.
+            let _ = fs::remove_file(path);
             log::warn!(
                 "{}: {error}; `maskgate safe` will go by the configuration alone",
                 path.display()
