@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::mjpeg::time_of;
-use super::{CameraError, DEFAULT_RATE, Frame, Source, decode_image, log_broken, still};
+use super::{CameraError, DEFAULT_RATE, Frame, Source, decode_image, still};
 
 /// The picture files of a folder, by their names (.jpg, .jpeg, .png, .gif, .webp, .bmp), sorted;
 /// what is no file, such as a folder or a named pipe, is left out. An error where there are none.
@@ -63,7 +63,7 @@ impl Source for Folder {
                 Err(error) if self.single => return Err(error),
                 Err(error) => {
                     self.broken += 1;
-                    log_broken(self.broken, &error.to_string());
+                    log::warn!("{error}; passed over");
                     if self.broken == self.count {
                         return Err(CameraError::NoFrames {
                             path: self.path.clone(),

@@ -83,9 +83,13 @@ impl ClipWriter {
             }
             .map_err(anyhow::Error::from),
             To::Ffmpeg(child) => match &mut child.stdin {
-                // It has ended, and how says more than the broken pipe.
+                // The encoder writes byte by byte. Where ffmpeg has ended, how says more than the broken pipe.
                 Some(stdin) => {
-                    encode_jpeg(picture, stdin).or_else(|error| end(child).and(Err(error.into())))
+                    let mut jpeg = Vec::new();
+                    encode_jpeg(picture, &mut jpeg)
+                        .map_err(anyhow::Error::from)
+                        .and_then(|()| Ok(stdin.write_all(&jpeg)?))
+                        .or_else(|error| end(child).and(Err(error)))
                 }
                 None => Ok(()),
             },

@@ -47,6 +47,16 @@ impl Classifier {
                     .ok_or_else(|| wrong(format!("unknown label '{name}'")))
             })
             .collect::<Result<_, _>>()?;
+        let count = |label| labels.iter().filter(|l| **l == label).count();
+        let counts = Label::ALL.map(count);
+        let sides = [Label::WithMask, Label::WithoutMask].map(count);
+        if sides != [1, 1] || counts.iter().any(|count| *count > 1) {
+            let names: Vec<&str> = labels.iter().map(|label| label.name()).collect();
+            return Err(wrong(format!(
+                "its labels are {}; with_mask and without_mask are needed, incorrect_mask may be, each once",
+                names.join(",")
+            )));
+        }
         let size = entry("maskgate.input")?;
         let size: u32 = size
             .parse()

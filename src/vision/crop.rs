@@ -11,6 +11,9 @@ use crate::picture::{Picture, Rect};
 /// each side. Chin, ears and a mask's lower edge lie outside many detectors' boxes.
 pub const MARGIN: f32 = 0.15;
 
+/// Pixels of the largest square that is cut beyond an edge as it is: three bytes each.
+const LARGEST: f64 = 48e6;
+
 /// The square that is cut for a face: about the box's centre, side `max(w, h) * (1 + 2 * margin)`
 /// pixels. It may reach beyond the picture.
 pub fn region(bounds: &Rect, margin: f32) -> Rect {
@@ -24,25 +27,37 @@ pub fn region(bounds: &Rect, margin: f32) -> Rect {
 /// would be a shape of its own. Shrinking averages all pixels (no aliasing), growing is bilinear.
 /// An empty picture or region gives black.
 pub fn cut(picture: &Picture, region: &Rect, size: u32) -> Picture {
+    let longest = picture.width().max(picture.height()) as f32;
+    // A region far larger than the picture would show nothing of it.
+    let usable = picture.width() > 0 && picture.height() > 0 && region.area() > 0.0;
+    if !usable || size == 0 || !region.width().is_finite() || region.width() > 4.0 * longest {
+        return Picture::new(size, size);
+    }
+    cut_usable(picture, region, size)
+}
+
+fn cut_usable(picture: &Picture, region: &Rect, size: u32) -> Picture {
     let mut out = Picture::new(size, size);
-    if picture.width() == 0 || picture.height() == 0 || size == 0 || region.area() <= 0.0 {
-        return out;
-    }
-    // A region far outside or far larger than the picture must not cost memory.
-    let reach = 2.0 * picture.width().max(picture.height()) as f32 + 2.0 * region.width();
-    if !reach.is_finite() || region.width() > 4.0 * picture.width().max(picture.height()) as f32 {
-        return out;
-    }
     let x0 = region.x1.floor() as i64;
     let y0 = region.y1.floor() as i64;
     let width = (region.x2.ceil() as i64 - x0).max(1) as u32;
     let height = (region.y2.ceil() as i64 - y0).max(1) as u32;
+    let pixels = f64::from(width) * f64::from(height);
     let inside = x0 >= 0
         && y0 >= 0
         && x0 + i64::from(width) <= i64::from(picture.width())
         && y0 + i64::from(height) <= i64::from(picture.height());
     if inside {
         resize(picture, region, &mut out);
+    } else if pixels > LARGEST {
+        // Of a long, thin picture most of the square would be edge, repeated: gigabytes of it.
+        let scale = (LARGEST / pixels).sqrt() as f32 / 2.0;
+        let (from_width, from_height) = (picture.width() as f32, picture.height() as f32);
+        let to = |side: f32| (side * scale).ceil().max(1.0);
+        let mut small = Picture::new(to(from_width) as u32, to(from_height) as u32);
+        resize(picture, &Rect { x1: 0.0, y1: 0.0, x2: from_width, y2: from_height }, &mut small);
+        let region = region.scaled(to(from_width) / from_width, to(from_height) / from_height);
+        return cut_usable(&small, &region, size);
     } else {
         let padded = replicate(picture, x0, y0, width, height);
         let moved = Rect {
@@ -163,6 +178,17 @@ mod tests {
         picture.pixels_mut().fill(200);
         let out = cut(&picture, &region(&bounds, MARGIN), 128);
         assert!(out.pixels().iter().all(|value| *value == 200));
+    }
+
+    #[test]
+    fn the_square_about_a_long_thin_picture_costs_little_memory() {
+        for (width, height) in [(60_000, 8), (1, 60_000)] {
+            let mut picture = Picture::new(width, height);
+            picture.pixels_mut().fill(200);
+            let (x2, y2) = (width as f32, height as f32);
+            let out = cut(&picture, &region(&Rect { x1: 0.0, y1: 0.0, x2, y2 }, MARGIN), 64);
+            assert!(out.pixels().iter().all(|value| *value == 200));
+        }
     }
 
     #[test]

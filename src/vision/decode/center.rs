@@ -1,3 +1,4 @@
+use super::side;
 use crate::picture::{Face, Point, Rect};
 use crate::vision::model::Output;
 
@@ -5,8 +6,6 @@ use crate::vision::model::Output;
 pub const STRIDES: [usize; 3] = [8, 16, 32];
 /// Score, centre x and y, width, height, five landmarks.
 pub const CHANNELS: usize = 15;
-/// Beyond e^6 cells no box fits a picture; a wild output must not become infinite.
-const MAX_LOG: f32 = 6.0;
 
 /// Reads `[1, 15, h, w]` for each stride. For the cell in column c, row r: score = sigmoid(v0);
 /// centre = ((c + 0.5 + v1) * s, (r + 0.5 + v2) * s); size = (e^v3 * s, e^v4 * s);
@@ -35,7 +34,7 @@ pub fn decode(outputs: &[Output], size: (u32, u32), threshold: f32) -> Result<Ve
             let s = stride as f32;
             let (column, row) = ((cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5);
             let (x, y) = ((column + value(1)) * s, (row + value(2)) * s);
-            let (w, h) = (value(3).min(MAX_LOG).exp() * s, value(4).min(MAX_LOG).exp() * s);
+            let (w, h) = (side(value(3)) * s, side(value(4)) * s);
             let landmarks = std::array::from_fn(|i| Point {
                 x: (column + value(5 + 2 * i)) * s,
                 y: (row + value(6 + 2 * i)) * s,

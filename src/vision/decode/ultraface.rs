@@ -13,6 +13,14 @@ pub fn decode(outputs: &[Output], size: (u32, u32), threshold: f32) -> Result<Ve
     if !fits || scores.values.len() / classes != boxes.values.len() / 4 {
         return Err(format!("{:?} scores for {:?} boxes", scores.shape, boxes.shape));
     }
+    // By construction of a whole file no corner is before the other; offsets lie on either side of zero.
+    if boxes.values.chunks_exact(4).any(|b| b[2] < b[0] || b[3] < b[1]) {
+        return Err(
+            "its boxes are offsets from priors, not corners; take a file with postprocessing, \
+                    such as version-RFB-320.onnx"
+                .to_owned(),
+        );
+    }
     let (width, height) = (size.0 as f32, size.1 as f32);
     let pairs = scores.values.chunks_exact(classes).zip(boxes.values.chunks_exact(4));
     Ok(pairs
@@ -55,6 +63,14 @@ mod tests {
             assert_eq!(faces[0].bounds, expected);
             assert!((faces[0].score - 0.9).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn offsets_from_priors_are_not_taken_for_corners() {
+        let [scores, mut boxes] = outputs(2);
+        boxes.values[2] = -0.3;
+        let error = decode(&[scores, boxes], (320, 240), 0.6).unwrap_err();
+        assert!(error.contains("postprocessing"), "{error}");
     }
 
     #[test]

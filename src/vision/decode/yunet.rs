@@ -1,3 +1,4 @@
+use super::side;
 use crate::picture::{Face, Point, Rect};
 use crate::vision::model::Output;
 
@@ -65,7 +66,7 @@ pub fn decode(
             let s = stride as f32;
             let (column, row) = ((cell % width) as f32, (cell / width) as f32);
             let (x, y) = ((column + b[0]) * s, (row + b[1]) * s);
-            let (w, h) = (b[2].min(6.0).exp() * s, b[3].min(6.0).exp() * s);
+            let (w, h) = (side(b[2]) * s, side(b[3]) * s);
             let landmarks = std::array::from_fn(|i| Point {
                 x: (column + k[2 * i]) * s,
                 y: (row + k[2 * i + 1]) * s,
