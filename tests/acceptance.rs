@@ -150,6 +150,51 @@ fn a_head_that_is_turned_away_is_told_from_one_that_looks_at_the_door() {
     assert!(frontal_lost * 50 <= frontal, "{frontal_lost} of {frontal}");
 }
 
+/// Whom a picture of UTKFace shows, by its name: `AGE_SEX_ORIGIN_…`, as its authors named them.
+fn groups(name: &str) -> Vec<String> {
+    let fields: Vec<usize> = name.split('_').take(3).map(|field| field.parse().unwrap()).collect();
+    let [age, sex, origin] = fields[..] else { panic!("{name}: no groups") };
+    let age = ["up to 12", "13 to 30", "31 to 60", "over 60"]
+        [[12, 30, 60].iter().filter(|end| age > **end).count()];
+    let origin = ["White", "Black", "Asian", "Indian", "other"][origin];
+    vec![age.to_owned(), ["male", "female"][sex].to_owned(), origin.to_owned()]
+}
+
+#[test]
+fn a_bare_face_starts_a_person_and_is_told_bare_whatever_group_it_is_of() {
+    let Some(folder) = data("fairness/utkface") else { return };
+    // Faces are then some 60 pixels wide for the detector.
+    let result: support::Result = maskgate(&["image", text(&folder), "--json"])
+        .env("MASKGATE__DETECTOR__WIDTH", "96")
+        .env("MASKGATE__DETECTOR__HEIGHT", "96")
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    let sure = f64::from(Tracking::default().new_score);
+    // Faces of each group, those that start a person, and those that are told bare.
+    let mut told = BTreeMap::<String, [usize; 3]>::new();
+    for line in result.json() {
+        let name = line["image"].as_str().unwrap().rsplit('/').next().unwrap();
+        let faces = line["faces"].as_array().unwrap();
+        let starts = faces.iter().any(|face| face["score"].as_f64().unwrap() >= sure);
+        let bare = faces.iter().any(|face| face["label"] == "without_mask");
+        for group in groups(name) {
+            let counts = told.entry(group).or_default();
+            for (count, holds) in counts.iter_mut().zip([true, starts, bare]) {
+                *count += usize::from(holds);
+            }
+        }
+    }
+    assert_eq!(told.len(), 11, "{told:?}");
+    for (group, [faces, starts, bare]) in told {
+        println!("{group}: {faces} faces, {starts} start a person, {bare} told bare");
+        assert!(faces >= 90, "{group}: {faces} faces");
+        assert!(starts * 100 >= faces * 98, "{group}: {starts} of {faces} start a person");
+        assert!(bare * 100 >= faces * 95, "{group}: {bare} of {faces} told bare");
+    }
+}
+
 /// What a process holds, in MB of a million bytes; `None` once it has ended. As it is shipped, the
 /// most it has held so far, its own code included. The code of a build for tests is several times
 /// as large, so there it is left out: what counts is what the process has allocated.

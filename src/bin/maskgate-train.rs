@@ -1,5 +1,6 @@
 //! The companion: trains the models off the device.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -52,9 +53,13 @@ fn main() -> ExitCode {
         Command::Synthesise(args) => synthesise::run(&args),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };
-    eprintln!("Error: {}", chain(&error));
+    // Nobody may read it any more; the exit code says it, too.
+    let _ = writeln!(io::stderr(), "Error: {}", chain(&error));
     let of_options = |error: &classifier::ClassifierError| error.is_wrong_use();
-    let wrong = error.is::<WrongUse>() || error.downcast_ref().is_some_and(of_options);
+    let of_quantise = |error: &quantise::QuantiseError| error.is_wrong_use();
+    let wrong = error.is::<WrongUse>()
+        || error.downcast_ref().is_some_and(of_options)
+        || error.downcast_ref().is_some_and(of_quantise);
     // As with wrong options that clap finds.
     ExitCode::from(if wrong { 2 } else { 1 })
 }

@@ -100,7 +100,7 @@ impl Drop for Dashboard {
     fn drop(&mut self) {
         self.draw();
         // The prompt goes below the picture.
-        eprintln!();
+        note!("");
     }
 }
 

@@ -47,7 +47,7 @@ fn gpu() -> Result<Device, WrongUse> {
         return Err(WrongUse(wrong.into()));
     };
     let name = device.identity().map_or_else(|| "a graphics card".into(), |identity| identity.name);
-    eprintln!("trains on {name}; the first steps are slow, they find its fastest kernels");
+    note!("trains on {name}; the first steps are slow, they find its fastest kernels");
     if device == emulated {
         log::warn!("--device gpu: {name} is emulated by the processor; --device cpu is faster");
     }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::WrongUse;
-use super::classifier::{self, DataArgs, Judged};
+use super::classifier::{self, DataArgs, Judged, ship};
 use super::data::Origin;
 use super::detector::{self, Judging};
 use super::report::{self, Comparison, Nearness};
@@ -84,6 +84,9 @@ pub fn run(args: &Args) -> Result<()> {
         let wanted = "nothing to judge: give --classifier and --data, or --detector and --boxes";
         return Err(WrongUse(wanted.into()).into());
     }
+    if let Some(folder) = &args.out {
+        ship::try_out(&folder.join("misses.csv"))?;
+    }
     let judging = Judging {
         boxes: &args.boxes,
         all: args.all,
@@ -93,9 +96,9 @@ pub fn run(args: &Args) -> Result<()> {
     };
     for (name, judgement) in detector::evaluate(&args.detector, &judging)? {
         if args.json {
-            println!("{}", json!({ "model": name, "judgement": judgement }));
+            tell!("{}", json!({ "model": name, "judgement": judgement }));
         } else {
-            println!("{name}\n{judgement}");
+            tell!("{name}\n{judgement}");
         }
     }
     Ok(())
@@ -107,6 +110,9 @@ fn classifiers(args: &Args) -> Result<()> {
     if let Some(folder) = &args.review {
         sheet::new_review(folder)?;
     }
+    if let Some(folder) = &args.out {
+        ship::try_out(&folder.join("report.json"))?;
+    }
     let detector = args.detector.first().cloned();
     let (data, corrections) = (args.data.clone(), args.corrections.clone());
     let as_found = args.as_found;
@@ -114,6 +120,11 @@ fn classifiers(args: &Args) -> Result<()> {
     let mut judged: Vec<Judged> = Vec::new();
     for (number, path) in (1..).zip(&args.classifier) {
         let model = classifier::judge(path, &data, args.all)?;
+        if args.json {
+            tell!("{}", json!({ "model": path, "report": model.report }));
+        } else {
+            tell!("{}\n{}", path.display(), model.report.table());
+        }
         if let Some(folder) = &args.out {
             // A second model gets a folder of its own.
             let folder = if number == 1 { folder.clone() } else { folder.join("second") };
@@ -121,12 +132,7 @@ fn classifiers(args: &Args) -> Result<()> {
         }
         if let (Some(folder), 1) = (&args.review, number) {
             let found = report::write_review(&model.crops, &model.answers, folder)?;
-            eprintln!("review: {found} doubtful labels in {}", folder.display());
-        }
-        if args.json {
-            println!("{}", json!({ "model": path, "report": model.report }));
-        } else {
-            println!("{}\n{}", path.display(), model.report.table());
+            note!("review: {found} doubtful labels in {}", folder.display());
         }
         judged.push(model);
     }
@@ -136,9 +142,10 @@ fn classifiers(args: &Args) -> Result<()> {
         let nearness = Nearness::of(&first.answers, &second.answers);
         let reports = [&first.report, &second.report];
         if args.json {
-            println!("{}", json!({ "comparison": told, "nearness": nearness }));
+            tell!("{}", json!({ "comparison": told, "nearness": nearness }));
         } else {
-            print!("{}", report::beside(["first", "second"], reports, &nearness, &told));
+            let table = report::beside(["first", "second"], reports, &nearness, &told);
+            tell!("{}", table.trim_end());
         }
     }
     Ok(())

@@ -1,6 +1,22 @@
 //! Training: data, networks, fitting, ONNX.
 //! Only with the feature `train`; crop and preprocessing are vision's.
 
+/// As `println!`, but a training of hours goes on where nobody reads what it tells any more.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
+/// The same for standard error.
+macro_rules! note {
+    ($($words:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 pub mod augment;
 pub mod boxes;
 pub mod classifier;

@@ -51,7 +51,7 @@ impl Meter {
         if plain.told.elapsed() >= EVERY || plain.done == self.total {
             plain.told = Instant::now();
             let seconds = plain.start.elapsed().as_secs();
-            eprintln!("{} {}/{} {seconds} s {message}", self.name, plain.done, self.total);
+            note!("{} {}/{} {seconds} s {message}", self.name, plain.done, self.total);
         }
     }
 

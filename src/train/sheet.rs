@@ -4,8 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
+use super::WrongUse;
 use crate::picture::{Label, Mark, Picture, Rect, draw};
 use crate::vision::crop;
 
@@ -98,12 +99,14 @@ fn framed(tile: &Tile) -> Picture {
 pub fn new_review(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     let csv = folder.join("review.csv");
-    ensure!(
-        !csv.exists(),
-        "--review {}: {} is there already, and may hold what you said; name another folder",
-        folder.display(),
-        csv.display()
-    );
+    if csv.exists() {
+        return Err(WrongUse(format!(
+            "--review {}: {} is there already, and may hold what you said; name another folder",
+            folder.display(),
+            csv.display()
+        ))
+        .into());
+    }
     Ok(())
 }
 

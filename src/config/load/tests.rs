@@ -229,6 +229,9 @@ fn a_line_used_twice_names_both_keys_and_where_the_second_was_set() {
     )
     .unwrap_err();
     assert!(error.starts_with("MASKGATE__GPIO__DOOR: gpio.door: line gpiochip0:17"), "{error}");
+    // Beside what is wrong by itself.
+    let error = read("[gpio]\nred = 17\nmotion = 17\namber = \"5 lwo\"", &[]).unwrap_err();
+    assert!(error.contains("gpio.amber") && error.contains("line 17 is taken"), "{error}");
 }
 
 #[test]

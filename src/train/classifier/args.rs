@@ -329,6 +329,12 @@ impl Args {
                 below("epochs"),
             ),
             (
+                "worn",
+                self.worn.to_string(),
+                self.worn == 0.0 || self.drawn > 0.0,
+                "possible without --drawn, of whose masks it is a share".into(),
+            ),
+            (
                 "warm-up",
                 self.warm_up.to_string(),
                 self.warm_up == 0 || self.schedule != Schedule::OneCycle,

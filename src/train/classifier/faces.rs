@@ -47,9 +47,11 @@ pub fn crops(options: &DataArgs, input: u32, sides: Sides) -> Result<Crops, Data
     let (samples, mut left_out) = data::read(&options.data, corrections.as_mut())?;
     if let Some(corrections) = corrections {
         let done = corrections.finish(&mut left_out.notes);
-        eprintln!(
+        note!(
             "corrections: {} labels changed, {} given, {} faces left out",
-            done.relabelled, done.labelled, done.left_out
+            done.relabelled,
+            done.labelled,
+            done.left_out
         );
     }
     let asked = Label::ALL.map(|label| samples.iter().any(|sample| sample.label == label));
@@ -65,7 +67,7 @@ pub fn crops(options: &DataArgs, input: u32, sides: Sides) -> Result<Crops, Data
     left_out.extend(std::mem::take(&mut crops.left_out));
     left_out.lines.iter().for_each(|line| log::warn!("left out: {line}"));
     left_out.notes.iter().for_each(|note| log::warn!("{note}"));
-    eprintln!(
+    note!(
         "{} faces to learn from, {} to judge on, {} groups of pictures, {} left out",
         crops.train.len(),
         crops.validation.len(),
@@ -109,8 +111,10 @@ fn warn_of_unjudged(crops: &Crops, sources: &[String]) {
 pub fn classes(crops: &Crops) -> Result<Vec<Label>, DataError> {
     let classes: Vec<Label> =
         Label::ALL.into_iter().filter(|label| count(crops, *label) > 0).collect();
-    if let [label] = classes[..] {
-        return Err(DataError::OneClass { label: label.name() });
+    for label in [Label::WithMask, Label::WithoutMask] {
+        if !classes.contains(&label) {
+            return Err(DataError::NoSide { label });
+        }
     }
     if crops.validation.is_empty() {
         return Err(DataError::NoValidation);

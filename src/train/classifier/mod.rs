@@ -65,13 +65,19 @@ pub enum ClassifierError {
 impl ClassifierError {
     /// Whether only other options mend it.
     pub fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::Option { .. } | Self::FrozenAtRandom { .. } | Self::Device(_))
+        matches!(
+            self,
+            Self::Option { .. }
+                | Self::FrozenAtRandom { .. }
+                | Self::Device(_)
+                | Self::Fit(FitError::TooFew { .. })
+        )
     }
 }
 
 /// `maskgate-train classifier`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    print!("{}", train(args)?.table());
+    tell!("{}", train(args)?.table().trim_end());
     Ok(())
 }
 

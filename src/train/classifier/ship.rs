@@ -1,6 +1,7 @@
 //! The trained network as a file that the daemon loads, held against the network before it is
 //! written.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use burn::module::Module;
@@ -33,11 +34,11 @@ pub fn temperature(validation: &[Cut], answers: &[Probabilities]) -> f64 {
     match calibration(&truths, answers) {
         Some(fitted) if truths.len() >= ENOUGH => {
             let temperature = fitted.temperature.clamp(*TEMPERATURES.start(), *TEMPERATURES.end());
-            eprintln!("temperature {temperature:.3}: calibration error was {:.4}", fitted.error);
+            note!("temperature {temperature:.3}: calibration error was {:.4}", fitted.error);
             temperature
         }
         _ => {
-            eprintln!("temperature 1: fewer than {ENOUGH} faces to fit it on");
+            note!("temperature 1: fewer than {ENOUGH} faces to fit it on");
             1.0
         }
     }
@@ -92,6 +93,10 @@ pub fn write(
 /// Whether a model can be written to `path`, told before hours of work; makes its folder.
 pub fn try_out(path: &Path) -> Result<(), ClassifierError> {
     let unwritable = |source| ClassifierError::Unwritable { path: path.to_owned(), source };
+    // `name/` is a folder, also where there is none yet.
+    if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(unwritable(ErrorKind::IsADirectory.into()));
+    }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }

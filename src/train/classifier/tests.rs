@@ -108,6 +108,8 @@ fn numbers_that_cannot_work_are_refused_before_anything_is_read() {
     });
     assert!(nothing.starts_with("--epochs 0 is not 1 or more; 0 only with"), "{nothing}");
     assert_eq!(refused(|args| args.epochs = 0), nothing, "published weights have no head");
+    let worn = refused(|args| (args.worn, args.drawn) = (0.5, 0.0));
+    assert!(worn.starts_with("--worn 0.5 is not possible without --drawn"), "{worn}");
     let phases = refused(|args| {
         (args.epochs, args.head_epochs, args.warm_up) = (4, 2, 2);
         args.schedule = Schedule::Cosine;
@@ -248,7 +250,7 @@ fn two_classes_make_a_model_of_two_and_one_or_an_empty_one_is_refused() {
     remove("incorrect_mask");
     remove("with_mask");
     match train(&args) {
-        Err(ClassifierError::Data(DataError::OneClass { label: "without_mask" })) => (),
+        Err(ClassifierError::Data(DataError::NoSide { label: Label::WithMask })) => (),
         other => panic!("{other:?}"),
     }
 }

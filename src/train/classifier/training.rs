@@ -29,28 +29,32 @@ const MEASURED: usize = 96;
 
 /// Refuses drawing where no face can be drawn on, and tells on how many it can be.
 fn check_drawing(drawing: &Drawing, crops: &Crops) -> Result<(), ClassifierError> {
+    let none = Drawing::default();
+    // Each by itself: a mask is drawn on bare faces alone, glasses on masked ones too.
     let wanted = [
-        ("drawn", drawing.masks),
-        ("beards", drawing.beards),
-        ("scarves", drawing.scarves),
-        ("glasses", drawing.glasses),
-        ("hands", drawing.hands),
+        ("drawn", Drawing { masks: drawing.masks, ..none.clone() }),
+        ("beards", Drawing { beards: drawing.beards, ..none.clone() }),
+        ("scarves", Drawing { scarves: drawing.scarves, ..none.clone() }),
+        ("glasses", Drawing { glasses: drawing.glasses, ..none.clone() }),
+        ("hands", Drawing { hands: drawing.hands, ..none.clone() }),
     ];
-    let Some((option, _)) = wanted.into_iter().find(|(_, share)| *share > 0.0) else {
+    if wanted.iter().all(|(_, alone)| *alone == none) {
         return Ok(());
-    };
-    let (faces, usable) = (crops.train.len(), drawing.usable(&crops.train));
-    if usable == 0 {
+    }
+    let faces = crops.train.len();
+    let undrawn = |alone: &Drawing| *alone != none && alone.usable(&crops.train) == 0;
+    if let Some((option, _)) = wanted.into_iter().find(|(_, alone)| undrawn(alone)) {
         let why = "none can be drawn on: it takes landmarks, of a CSV or of --detector with a model \
                    that finds them";
         return Err(ClassifierError::Undrawn { option, faces, why });
     }
+    let usable = drawing.usable(&crops.train);
     if drawing.worn > 0.0 && wearers(&crops.train, drawing).is_empty() {
         let why = "none wears a mask that is known well enough to be worn by others: it takes \
                    landmarks, and 40 px of width";
         return Err(ClassifierError::Undrawn { option: "worn", faces, why });
     }
-    eprintln!("{usable} of {faces} faces to learn from can be drawn on");
+    note!("{usable} of {faces} faces to learn from can be drawn on");
     Ok(())
 }
 
@@ -59,8 +63,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     options.check()?;
     let device = options.device.open()?.autodiff();
     if let Some(path) = &options.report {
-        std::fs::create_dir_all(path)
-            .map_err(|source| ClassifierError::Unwritable { path: path.clone(), source })?;
+        ship::try_out(&path.join("report.json"))?;
     }
     ship::try_out(&options.out)?;
     let checkpoint = Checkpoint::claim(&options.checkpoint)?;
@@ -90,8 +93,8 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let counts = Label::ALL.map(|label| faces::count(&crops, label));
     for (label, count) in Label::ALL.into_iter().zip(counts) {
         match count {
-            0 => eprintln!("{label}: no faces; the model will not know it"),
-            _ => eprintln!("{label}: {count} faces to learn from"),
+            0 => note!("{label}: no faces; the model will not know it"),
+            _ => note!("{label}: {count} faces to learn from"),
         }
     }
     if classes.len() != config.classes {
@@ -100,7 +103,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     if let Some(file) = &published {
         let (filled, whole) = file.put_head(network, &classes);
         network = filled;
-        eprintln!("weights: {}", if whole { "with their head" } else { "the head starts anew" });
+        note!("weights: {}", if whole { "with their head" } else { "the head starts anew" });
         if options.epochs == 0 && !whole {
             let allowed = "1 or more, where the head starts anew".into();
             return Err(ClassifierError::Option { option: "epochs", value: "0".into(), allowed });
@@ -114,6 +117,11 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
             knows: names(&teacher.labels()),
             wanted: names(&classes),
         });
+    }
+    if options.incorrect_offset != 0.0 && !classes.contains(&Label::IncorrectMask) {
+        let (option, value) = ("incorrect-offset", options.incorrect_offset.to_string());
+        let allowed = "possible where no face is of incorrect_mask".into();
+        return Err(ClassifierError::Option { option, value, allowed });
     }
     let mut fit = options.fit(classes, counts, teacher);
     fit.views.drawing.cutouts = hands.into();
@@ -153,7 +161,7 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let network = ship::as_written(&fitted.network)?;
     let answers = fit::judge(&network, &validation, &fit.classes, &device);
     let (agree, largest) = ship::compare(&free, &answers);
-    eprintln!("rounding: {agree} of {} labels stay, |Δp| ≤ {largest:.4}", answers.len());
+    note!("rounding: {agree} of {} labels stay, |Δp| ≤ {largest:.4}", answers.len());
     let temperature = ship::temperature(&validation, &answers);
     let Network { backbone, head } = fitted.network;
     let mut head = head.tempered(temperature);
@@ -165,13 +173,10 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     let network = ship::as_written(&network)?;
     let answers = fit::judge(&network, &validation, &fit.classes, &device);
     let written = ship::write(&network, &fit.classes, &validation, &answers, temperature, options)?;
-    eprintln!("{written}");
+    note!("{written}");
     let file = ModelFile::open(&options.out, "", ("no classifier", &[]))?;
     let answers = ship::ask(&file, validation.iter())?;
     let report = Report::of(&validation, &answers, &sources);
-    if let Some(folder) = &options.report {
-        pages(&report, &validation, &answers, &history, folder).map_err(ClassifierError::Pages)?;
-    }
     let figures = options.figures();
     let epoch = json!({ "written": fitted.epoch, "done": fitted.epochs, "best": fitted.best });
     let text = json!({
@@ -183,6 +188,9 @@ pub fn train(options: &Args) -> Result<Report, ClassifierError> {
     .to_string();
     std::fs::write(&figures, text + "\n")
         .map_err(|source| ClassifierError::Unwritable { path: figures, source })?;
+    if let Some(folder) = &options.report {
+        pages(&report, &validation, &answers, &history, folder).map_err(ClassifierError::Pages)?;
+    }
     Ok(report)
 }
 
@@ -242,7 +250,7 @@ fn tell_size(
         .filter(|(path, _)| !parameters::is_statistic(path))
         .map(|(_, tensor)| tensor.values.len())
         .sum();
-    eprintln!(
+    note!(
         "{} {} at {} px: {:.1} M multiply-adds a face, {:.2} M parameters, {:.0} kB",
         config.kind.name(),
         config.width,
@@ -257,20 +265,19 @@ fn tell_size(
 /// Which epoch the result is of, and which was the best.
 fn tell_end(fit: &Fit, fitted: &Fitted) {
     if fitted.epochs < fit.epochs {
-        eprintln!("stopped after epoch {} of {}", fitted.epochs, fit.epochs);
+        note!("stopped after epoch {} of {}", fitted.epochs, fit.epochs);
     }
     match fitted.best {
         Some(best) if best.epoch == fitted.epoch => {
-            eprintln!(
-                "epoch {} is written, the best (validation loss {:.4})",
-                best.epoch, best.loss
-            );
+            note!("epoch {} is written, the best (validation loss {:.4})", best.epoch, best.loss);
         }
-        Some(best) => eprintln!(
+        Some(best) => note!(
             "epoch {} is written; epoch {} was the best (validation loss {:.4}), --keep best writes that",
-            fitted.epoch, best.epoch, best.loss
+            fitted.epoch,
+            best.epoch,
+            best.loss
         ),
-        None => eprintln!("epoch {} is written", fitted.epoch),
+        None => note!("epoch {} is written", fitted.epoch),
     }
 }
 

@@ -41,7 +41,7 @@ impl Watcher<'_> {
         let figures = figures(&report, loss);
         match &mut self.dashboard {
             Some(dashboard) => dashboard.judged(&text, &figures),
-            None => eprintln!("{text}"),
+            None => note!("{text}"),
         }
         // Curves are worth less than the choice of the epoch.
         if let Err(error) = self.history.push(epoch, &figures) {
@@ -76,7 +76,7 @@ impl Watch for Watcher<'_> {
         let written = ship::write(network, self.classes, crops, answers, 1.0, options);
         match (written, &mut self.dashboard) {
             (Ok(told), Some(dashboard)) => dashboard.say(&told),
-            (Ok(told), None) => eprintln!("{told}"),
+            (Ok(told), None) => note!("{told}"),
             (Err(error), _) => log::warn!("no model after epoch {epoch}: {error}"),
         }
     }

@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let company = Company::compose(&args.faces, settings.seed)
         .with_context(|| format!("composing faces from {}", args.faces.display()))?;
     let people = company.people();
-    println!(
+    tell!(
         "{}: {} people, {} of them seen from the front; {} composed faces of {people:?} people",
         args.faces.display(),
         company.listed,
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     let clip = shoot(&company, &settings)?;
-    println!("seed {}, quality {}: {} frames", settings.seed, settings.quality, clip.frames());
+    tell!("seed {}, quality {}: {} frames", settings.seed, settings.quality, clip.frames());
     put(&args.out, clip.bytes())?;
     if let Some(path) = &args.truth {
         put(path, clip.truth.json()?.as_bytes())?;
@@ -58,6 +58,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write(path, bytes)?;
-    println!("{}: {} bytes", path.display(), bytes.len());
+    tell!("{}: {} bytes", path.display(), bytes.len());
     Ok(())
 }

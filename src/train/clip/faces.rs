@@ -42,7 +42,9 @@ pub struct Chosen {
 /// seen most from the front; nobody who is always turned away or too small.
 pub fn choose(csv: &Path) -> Result<Chosen, Error> {
     let mut best: BTreeMap<String, Option<(f32, PathBuf, [Point; 5])>> = BTreeMap::new();
-    for image in boxes::read(csv)?.images {
+    let boxes = boxes::read(csv)?;
+    boxes.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
+    for image in boxes.images {
         let stem = image.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let person = stem.rsplit_once('_').map_or(stem.as_str(), |(person, _)| person).to_owned();
         let entry = best.entry(person).or_default();

@@ -50,8 +50,10 @@ pub enum DataError {
         "{path}: an empty class folder; put pictures into it, not into folders within, or take it away"
     )]
     EmptyClass { path: PathBuf },
-    #[error("the data holds faces of {label} alone; a classifier tells two or three classes apart")]
-    OneClass { label: &'static str },
+    #[error(
+        "no face of {label} to learn from; a classifier needs with_mask and without_mask, incorrect_mask may be"
+    )]
+    NoSide { label: Label },
     #[error(
         "no face is left to judge on: pictures that are near copies or of one person stay on one side; more that differ are needed"
     )]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -100,10 +101,11 @@ impl Reading<'_> {
         let mut any = false;
         for label in Label::ALL {
             let folder = path.join(label.name());
-            if !folder.is_dir() {
+            let unreadable = |source| DataError::Unreadable { path: folder.clone(), source };
+            // A link that leads nowhere is an error: the model would not know the class.
+            if folder.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
                 continue;
             }
-            let unreadable = |source| DataError::Unreadable { path: folder.clone(), source };
             let mut files = Vec::new();
             for entry in fs::read_dir(&folder).map_err(unreadable)? {
                 let file = entry.map_err(unreadable)?.path();

@@ -13,6 +13,7 @@ use super::{pages, scene};
 use crate::train::classifier::{lies_in, same_file, ship};
 use crate::train::device::Choice;
 use crate::train::digest::Digest;
+use crate::train::fit::Checkpoint;
 use crate::train::history::History;
 use crate::train::random::hash_of;
 use crate::train::synthesise::Cutout;
@@ -127,6 +128,9 @@ pub fn run(args: &Args) -> Result<()> {
     check(args)?;
     let device = args.device.open()?;
     ship::try_out(&args.out)?;
+    if let Some(folder) = &args.report {
+        ship::try_out(&folder.join("loss.png"))?;
+    }
     let hands = args.hand_outlines.as_deref().map(synthesise::hands).transpose();
     let mut hands = hands.context("--hand-outlines")?.unwrap_or_default();
     let mut training = Vec::new();
@@ -148,11 +152,11 @@ pub fn run(args: &Args) -> Result<()> {
     for source in training.iter().chain(&background) {
         let faces: usize =
             source.scenes.iter().map(|s| s.faces.iter().filter(|f| !f.ignore).count()).sum();
-        println!("{}: {} pictures, {faces} faces", source.name, source.scenes.len());
+        tell!("{}: {} pictures, {faces} faces", source.name, source.scenes.len());
         ensure!(!source.scenes.is_empty(), "{}: no picture can be used", source.name);
     }
     let channels = Channels::of(args.width);
-    println!(
+    tell!(
         "validation: {} pictures; {:.1} million multiply-adds at 320x256",
         validation.len(),
         channels.multiply_adds(320, 256) as f64 / 1e6
@@ -210,7 +214,7 @@ pub fn run(args: &Args) -> Result<()> {
             };
             let answer = found.as_ref().map(|found| found.judge(FALSE_PER_IMAGE));
             if let Some(answer) = &answer {
-                println!("step {}: {answer}", told.step);
+                tell!("step {}: {answer}", told.step);
             }
             // Opened anew each time: what is on disk goes with the checkpoint taken up.
             let mut history = History::open(&args.checkpoint, told.step);
@@ -254,6 +258,10 @@ fn digest<'a>(
         }
     }
     hands.iter().for_each(|hand| hand.add_to(&mut digest));
+    if let Some(folder) = &args.from {
+        // Puts one in place that a power cut left half replaced.
+        Checkpoint::new(folder)?.exists()?;
+    }
     let average = args.from.as_ref().map(|folder| folder.join("average.bpk"));
     for path in args.start.iter().chain(&average) {
         digest.file(path).with_context(|| format!("{}: cannot be read", path.display()))?;

@@ -91,14 +91,20 @@ pub fn run(
         let file = folder.join("average.bpk");
         network = ModuleRecord::load(&file)
             .and_then(|record| network.try_load_record(record))
-            .with_context(|| format!("{}: not a detector's weights", file.display()))?;
+            .with_context(|| {
+                format!(
+                    "--from {}: not the weights of a detector of this --width that was trained without \
+                     --normalise; others go on with --start and the file they wrote",
+                    folder.display()
+                )
+            })?;
     }
     if fit.only_landmarks {
         // They learn nothing where there is no face.
         empty.clear();
     } else if fit.steps > 0 && !(start.files.is_empty() && start.from.is_none()) {
         let (lures, missed) = mining::mine(&network.valid(), &mut sources, &mut empty)?;
-        println!("{lures} places without a face are taken for one, {missed} faces are missed");
+        tell!("{lures} places without a face are taken for one, {missed} faces are missed");
     }
     if fit.normalise {
         network =
@@ -111,7 +117,7 @@ pub fn run(
         let saved = store.load(network, optimiser, settings)?;
         average = parameters::take(&saved.average);
         (network, optimiser, done) = (saved.network, saved.optimiser, saved.epochs);
-        println!("taken up at step {done}");
+        tell!("taken up at step {done}");
     }
     let mut average = Average::new(average, AVERAGE, done);
 
@@ -146,7 +152,7 @@ pub fn run(
         if count % 100 == 0 {
             let [score, boxes, landmarks] = sums.map(|sum| sum / 100.0);
             let pace = since.elapsed().as_secs_f32() / 100.0;
-            println!(
+            tell!(
                 "step {count} of {}: score {score:.3}, boxes {boxes:.3}, landmarks {landmarks:.3}, {:.0} ms a step",
                 fit.steps,
                 pace * 1e3
@@ -177,11 +183,11 @@ pub fn run(
     meter.finish();
     let gain = match measured {
         Some(gain) => {
-            println!("turns of heads are found {gain:.2} times too small");
+            tell!("turns of heads are found {gain:.2} times too small");
             gain
         }
         None => {
-            println!(
+            tell!(
                 "too few turned heads with landmarks to tell how well turns are found; {kept:.2} stays"
             );
             kept
@@ -254,7 +260,8 @@ mod tests {
                     *byte = if inside { 200 } else { *byte };
                 }
             }
-            let face = Target { bounds: square, landmarks: None, ignore: false, bare: true };
+            let face =
+                Target { bounds: square, landmarks: None, ignore: false, bare: true, weight: 1.0 };
             Scene { picture, faces: if faces { vec![face] } else { vec![] } }
         };
         vec![Scenes::new(name, (0..count).map(scene).collect())]

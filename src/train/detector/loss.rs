@@ -163,7 +163,10 @@ mod tests {
     /// sure of it and draw its box `off` pixels beside; and in how many cells.
     fn drawn(off: f32) -> (Batch, Rect, Vec<Output>, usize) {
         let bounds = Rect { x1: 20.0, y1: 16.0, x2: 44.0, y2: 48.0 };
-        let cells = assign(&[Target { bounds, landmarks: None, ignore: false, bare: true }], 64);
+        let cells = assign(
+            &[Target { bounds, landmarks: None, ignore: false, bare: true, weight: 1.0 }],
+            64,
+        );
         let middle = bounds.center();
         let mut first = 0;
         let outputs = STRIDES.map(|stride| {
@@ -238,7 +241,8 @@ mod tests {
         let device = Device::flex();
         let bounds = Rect { x1: 20.0, y1: 16.0, x2: 44.0, y2: 48.0 };
         let landmarks = Some([Point { x: 30.0, y: 30.0 }; 5]);
-        let cells = assign(&[Target { bounds, landmarks, ignore: false, bare: true }], 64);
+        let cells =
+            assign(&[Target { bounds, landmarks, ignore: false, bare: true, weight: 1.0 }], 64);
         let batch = Batch::new(vec![0.0; 3 * 64 * 64], &[cells], 64, &device);
         let outputs = || {
             STRIDES.map(|stride| Tensor::zeros([1, CHANNELS, 64 / stride, 64 / stride], &device))

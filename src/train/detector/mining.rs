@@ -110,7 +110,8 @@ mod tests {
     fn a_box_on_a_face_is_no_lure_even_where_nobody_knows_whether_it_is_one() {
         let square = |x: f32| Rect { x1: x, y1: 0.0, x2: x + 20.0, y2: 20.0 };
         for ignore in [false, true] {
-            let face = Target { bounds: square(0.0), landmarks: None, ignore, bare: false };
+            let face =
+                Target { bounds: square(0.0), landmarks: None, ignore, bare: false, weight: 1.0 };
             assert!(on_a_face(&square(5.0), std::slice::from_ref(&face)));
             assert!(!on_a_face(&square(19.0), &[face]));
         }
@@ -119,7 +120,13 @@ mod tests {
     #[test]
     fn a_face_is_missed_where_no_sure_box_fits_it() {
         let square = |x: f32| Rect { x1: x, y1: 0.0, x2: x + 20.0, y2: 20.0 };
-        let target = |x, ignore| Target { bounds: square(x), landmarks: None, ignore, bare: false };
+        let target = |x, ignore| Target {
+            bounds: square(x),
+            landmarks: None,
+            ignore,
+            bare: false,
+            weight: 1.0,
+        };
         let faces = [target(0.0, false), target(100.0, false), target(200.0, true)];
         let found =
             |x: f32, score| Face { bounds: square(x), score, landmarks: Default::default() };

@@ -17,6 +17,10 @@ const LONGEST: u32 = 640;
 /// look is learned from large ones scaled down.
 const CLEAR: f32 = 32.0;
 
+/// How much the score of a face without a mask, or with one worn wrongly, counts beside that of a masked
+/// one: these are missed more often.
+const UNMASKED: f32 = 2.0;
+
 /// One picture.
 pub struct Scene {
     pub picture: Picture,
@@ -100,6 +104,7 @@ fn scene(image: &AnnotatedImage) -> Option<Scene> {
             .map(|points| points.map(|p| Point { x: p.x * scale, y: p.y * scale })),
         ignore: face.ignore,
         bare: face.label.is_none_or(|label| label == Label::WithoutMask),
+        weight: if face.label == Some(Label::WithMask) { 1.0 } else { UNMASKED },
     });
     Some(Scene { faces: faces.collect(), picture })
 }

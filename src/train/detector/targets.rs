@@ -19,6 +19,8 @@ pub struct Target {
     pub ignore: bool,
     /// Nobody said that it wears a mask, so one may be drawn on it.
     pub bare: bool,
+    /// How much its score counts.
+    pub weight: f32,
 }
 
 /// What the loss needs for one sample, cell by cell, strides one after another, rows from the top.
@@ -26,7 +28,7 @@ pub struct Target {
 pub struct Cells {
     /// 1 where the cell answers for a face.
     pub positive: Vec<f32>,
-    /// 0 where neither answer counts.
+    /// How much the score counts: 0 where neither answer does.
     pub weight: Vec<f32>,
     /// Corners of the face's box, 4 a cell.
     pub bounds: Vec<f32>,
@@ -65,7 +67,8 @@ pub fn assign(targets: &[Target], side: usize) -> Cells {
             .filter(|target| target.ignore)
             .any(|t| inside(&t.bounds, center) || answers(t, center, stride));
         cells.positive.push(if owner.is_some() { 1.0 } else { 0.0 });
-        cells.weight.push(if ignored && owner.is_none() { 0.0 } else { 1.0 });
+        let background = if ignored { 0.0 } else { 1.0 };
+        cells.weight.push(owner.map_or(background, |target| target.weight));
         // A cell without a face gets a box of its own, so that the loss has no empty boxes.
         let own = Rect {
             x1: center.x - stride,
@@ -110,7 +113,7 @@ mod tests {
 
     fn target(x: f32, y: f32, width: f32, height: f32) -> Target {
         let bounds = Rect { x1: x, y1: y, x2: x + width, y2: y + height };
-        Target { bounds, landmarks: None, ignore: false, bare: false }
+        Target { bounds, landmarks: None, ignore: false, bare: false, weight: 1.0 }
     }
 
     proptest! {

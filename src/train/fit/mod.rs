@@ -41,7 +41,9 @@ pub enum FitError {
         "checkpoint {path} is of another training: {other}; use the same settings or another folder"
     )]
     OtherSettings { path: PathBuf, other: String },
-    #[error("{count} crops do not fill one batch of {batch}")]
+    #[error(
+        "--batch {batch} is more than the {count} faces to learn from; give a smaller one, or more pictures"
+    )]
     TooFew { count: usize, batch: usize },
     #[error(
         "the thread that makes batches stopped in epoch {epoch}; take the training up with --resume"

@@ -13,10 +13,10 @@ use anyhow::{Context, Result, ensure};
 
 use self::review::{Review, Verdict, Verdicts};
 use super::boxes::{self, AnnotatedImage, Annotation};
+use super::classifier::{same_file, ship};
 use super::fit::beside;
-use super::pictures;
-use super::sheet;
 use super::synthesise::share;
+use super::{WrongUse, pictures, sheet};
 use crate::config;
 use crate::picture::{Face, Picture, Point, Rect};
 use crate::vision::model::ModelFile;
@@ -105,8 +105,35 @@ struct Seen {
     published: bool,
 }
 
+/// The CSV that people may have written beside the folder, by the folder's own name where it is given as
+/// `.` or `..`.
+fn annotations(args: &Args) -> PathBuf {
+    let named = args.images.file_name().is_some();
+    let real = (!named).then(|| fs::canonicalize(&args.images).ok()).flatten();
+    beside(real.as_ref().unwrap_or(&args.images), "csv")
+}
+
+/// Refuses to write over what is read.
+fn check(args: &Args) -> Result<(), WrongUse> {
+    let out = args.out.display();
+    if args.out.is_dir() {
+        return Err(WrongUse(format!("--out {out}: a folder; name a CSV")));
+    }
+    let annotations = annotations(args);
+    let read = [&annotations].into_iter().chain(&args.teacher);
+    let mut read = read.chain(&args.student).chain(&args.classifier).chain(&args.corrections);
+    if let Some(lost) = read.find(|path| same_file(path, &args.out)) {
+        let lost = lost.display();
+        return Err(WrongUse(format!(
+            "--out {out}: {lost} is read, and what it says would be lost; name another file"
+        )));
+    }
+    Ok(())
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
+    check(args)?;
     let mut views = views(args)?;
     let finders = views.iter().any(Look::finds_landmarks);
     let open = |path| -> Result<Classifier> {
@@ -116,17 +143,14 @@ pub fn run(args: &Args) -> Result<()> {
     let verdicts = args.corrections.as_deref().map(Verdicts::read).transpose()?.unwrap_or_default();
     verdicts.skipped.iter().for_each(|line| log::warn!("skipped {line}"));
     let mut review = Review::default();
-    let (images, annotated, unreadable) = images(args)?;
+    let Images { images, annotated, unreadable, skipped } = images(args)?;
     ensure!(!images.is_empty(), "{}: no pictures", args.images.display());
     // What cannot be written is told before the work.
     if let Some(folder) = &args.review {
         sheet::new_review(folder)?;
     }
     let unwritable = || format!("{}: cannot be written", args.out.display());
-    if let Some(folder) = args.out.parent() {
-        fs::create_dir_all(folder).with_context(unwritable)?;
-    }
-    ensure!(!args.out.is_dir(), "{}: a folder; --out is a CSV", args.out.display());
+    ship::try_out(&args.out)?;
     let part = beside(&args.out, "part");
     let mut file = File::create(&part).with_context(unwritable)?;
 
@@ -174,13 +198,13 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(file) = &args.corrections {
         // One file may speak of several folders; where none of its rows counts, a name is wrong.
         let about: usize = images.iter().map(|image| verdicts.count(&image.path)).sum();
-        println!("{}: {about} rows are about these pictures", file.display());
+        tell!("{}: {about} rows are about these pictures", file.display());
     }
     if let Some(folder) = &args.review {
-        println!("{}: {} to be looked at", folder.display(), review.write(folder)?);
+        tell!("{}: {} to be looked at", folder.display(), review.write(folder)?);
     }
-    println!(
-        "{}: {} pictures, {faces} faces, {ignored} ignored regions, {} unreadable",
+    tell!(
+        "{}: {} pictures, {faces} faces, {ignored} ignored regions, {} unreadable, {skipped} rows skipped",
         args.out.display(),
         images.len() - failed,
         failed + unreadable
@@ -188,13 +212,35 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The pictures that the CSV beside the folder names, how many these are, and then those of the folder
-/// that it does not name; and how many of these cannot be read.
-fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize, usize)> {
-    let known_csv = beside(&args.images, "csv");
+/// What there is to label.
+struct Images {
+    /// Those that the CSV beside the folder names come first.
+    images: Vec<AnnotatedImage>,
+    /// How many these are.
+    annotated: usize,
+    /// Pictures of the folder that cannot be read, or named in a CSV.
+    unreadable: usize,
+    /// Rows and pictures of that CSV which are left out.
+    skipped: usize,
+}
+
+fn images(args: &Args) -> Result<Images> {
+    let known_csv = annotations(args);
+    let (mut others, mut unreadable) = pictures_in(&args.images)?;
+    others.retain(|image| {
+        let name = image.path.file_name().unwrap_or_default().to_str();
+        let kept = name.is_some_and(|name| name.trim() == name);
+        if !kept {
+            log::warn!(
+                "skipped {}: no CSV can hold this name; rename it to UTF-8 without blanks at its ends",
+                image.path.display()
+            );
+            unreadable += 1;
+        }
+        kept
+    });
     if !known_csv.is_file() {
-        let (images, unreadable) = pictures_in(&args.images)?;
-        return Ok((images, 0, unreadable));
+        return Ok(Images { images: others, annotated: 0, unreadable, skipped: 0 });
     }
     let read = boxes::read_in(&known_csv, &args.images)?;
     // What the CSV could not say of them, nobody can: their faces are neither taken nor looked for.
@@ -205,7 +251,6 @@ fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize, usize)> {
     let mut images = known.images;
     let annotated = images.len();
     named.extend(images.iter().map(|image| image.path.clone()));
-    let (others, unreadable) = pictures_in(&args.images)?;
     images.extend(others.into_iter().filter(|image| !named.contains(&image.path)));
     if images.len() > annotated {
         log::warn!(
@@ -215,7 +260,7 @@ fn images(args: &Args) -> Result<(Vec<AnnotatedImage>, usize, usize)> {
             known_csv.display()
         );
     }
-    Ok((images, annotated, unreadable))
+    Ok(Images { images, annotated, unreadable, skipped: known.skipped.len() })
 }
 
 /// Every teacher, and the student, at every size it takes.

@@ -130,6 +130,46 @@ fn a_picture_with_a_row_that_cannot_be_read_is_left_out_though_it_lies_in_the_fo
 }
 
 #[test]
+fn nothing_that_is_read_is_written_over_and_names_that_no_csv_holds_are_counted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("door");
+    fs::create_dir(&pictures).unwrap();
+    for name in ["bare_face.jpg", " two.jpg"] {
+        fs::copy(root.join("tests/assets/bare_face.jpg"), pictures.join(name)).unwrap();
+    }
+    let mine = "image,xmin,ymin,xmax,ymax,label\n";
+    let csv = folder.path().join("door.csv");
+    fs::write(&csv, mine).unwrap();
+    let corrections = folder.path().join("said.csv");
+    fs::write(&corrections, mine).unwrap();
+    let detector = root.join("models/detector.onnx");
+    let said = ["--corrections", corrections.to_str().unwrap()];
+    let label = |images: &Path, out: &Path| {
+        let words = [&detector, images, out].map(|path| path.display().to_string());
+        let words = ["label", "--teacher", &words[0], "--images", &words[1], "--out", &words[2]];
+        run(&Line::try_parse_from(words.iter().chain(&said)).unwrap().args)
+    };
+    // A name that does not say the folder's own, as `.` does not.
+    let within = pictures.join("within");
+    fs::create_dir(&within).unwrap();
+    let inside = within.join("..");
+    for (images, out) in [(&pictures, &csv), (&inside, &csv), (&pictures, &corrections)] {
+        let error = label(images, out).unwrap_err();
+        assert!(error.is::<WrongUse>() && error.to_string().contains("would be lost"), "{error}");
+        assert_eq!(fs::read_to_string(out).unwrap(), mine);
+    }
+    let args = |images: &Path| {
+        let words = ["label", "--teacher", "t", "--out", "o", "--images"].map(String::from);
+        let words = words.into_iter().chain([images.display().to_string()]);
+        Line::try_parse_from(words).unwrap().args
+    };
+    fs::remove_dir(&within).unwrap();
+    let found = images(&args(&pictures)).unwrap();
+    assert_eq!((found.images.len(), found.unreadable), (1, 1));
+}
+
+#[test]
 fn scores_that_can_be_none_are_refused() {
     for (option, wrong) in [("--believe", "nan"), ("--doubt", "40"), ("--sure", "-1")] {
         let option = format!("{option}={wrong}");

@@ -88,6 +88,17 @@ pub enum QuantiseError {
     Unwritable { path: PathBuf, source: std::io::Error },
 }
 
+impl QuantiseError {
+    /// Whether only other options mend it.
+    pub fn is_wrong_use(&self) -> bool {
+        match self {
+            Self::FewAsked { .. } | Self::Taken { .. } => true,
+            Self::Classifier(error) => error.is_wrong_use(),
+            _ => false,
+        }
+    }
+}
+
 /// What bytes each activation becomes, by name, in the order of the graph.
 type Activations = Vec<(String, Bytes)>;
 
@@ -105,7 +116,7 @@ pub struct Quantised {
 
 /// `maskgate-train quantise`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    print!("{}", quantise(args)?.table());
+    tell!("{}", quantise(args)?.table().trim_end());
     Ok(())
 }
 
@@ -148,6 +159,7 @@ pub fn quantise(args: &Args) -> Result<Quantised, QuantiseError> {
         return Err(QuantiseError::FewAsked { asked: args.faces });
     }
     args.check()?;
+    ship::try_out(&args.out)?;
     // What cannot work is told before the data is read.
     let file = ModelFile::open(&args.classifier, "", ("no classifier", &[]))?;
     let classifier = Classifier::from_file(&file)?;
@@ -161,7 +173,7 @@ pub fn quantise(args: &Args) -> Result<Quantised, QuantiseError> {
         return Err(DataError::NoValidation.into());
     }
     let picked = calibrate::pick(&crops.train, args.faces, args.data.seed);
-    eprintln!("calibrating on {} of {} faces", picked.len(), crops.train.len());
+    note!("calibrating on {} of {} faces", picked.len(), crops.train.len());
     let (integer, activations) = integer(&source, classifier.size(), &picked)?;
     let written = ModelFile::parse("the full-integer model".into(), &integer, "")?;
     let before = ship::ask(&file, crops.validation.iter())?;

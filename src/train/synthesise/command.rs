@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageFormat};
 use rayon::prelude::*;
 
 use super::find::{self, Finder, Source};
@@ -15,6 +15,7 @@ use super::{
     Cutout, Extra, Held, Kind, NARROWEST, Swatch, Wardrobe, Wear, add, draw, hands, share, steps,
 };
 use crate::picture::{Label, Picture, Rect};
+use crate::train::WrongUse;
 use crate::train::boxes::{self, Annotation};
 use crate::train::fit;
 use crate::train::pictures;
@@ -120,14 +121,14 @@ pub fn run(args: &Args) -> Result<()> {
     let summary = synthesise(args)?;
     let drawn: Vec<String> =
         summary.drawn.iter().map(|(label, count)| format!("{count} {label}")).collect();
-    println!(
+    tell!(
         "{}: {} pictures, drawn on faces: {}; {} faces left as they were",
         csv_path(&args.out).display(),
         summary.pictures,
         drawn.join(", "),
         summary.left
     );
-    println!(
+    tell!(
         "skipped: {} rows or folders, {} unreadable, {} without a face, {} without a face to draw on, {} of several versions",
         summary.left_out,
         summary.unreadable,
@@ -157,6 +158,12 @@ pub fn synthesise(args: &Args) -> Result<Summary> {
         if args.masked.is_empty() { vec![] } else { find::swatches(&args.masked, &model)? };
     let read = args.hand_outlines.as_deref().map(hands).transpose();
     let hands = read.context("--hand-outlines")?.unwrap_or_default();
+    if let Some(path) = &args.sheet
+        && ImageFormat::from_path(path).is_err()
+    {
+        let wrong = format!("--sheet {}: name a picture, such as sheet.png", path.display());
+        return Err(WrongUse(wrong).into());
+    }
     prepare(&args.out)?;
     if let Some(folder) = &args.steps {
         fs::create_dir_all(folder)
@@ -252,21 +259,16 @@ fn csv_path(out: &Path) -> PathBuf {
 /// Makes the folder; one with something in it is refused, for old pictures would mix with new
 /// boxes.
 fn prepare(out: &Path) -> Result<()> {
+    let wrong = |reason: &str| WrongUse(format!("--out {}: {reason}", out.display()));
+    ensure!(out.file_name().is_some(), wrong("its boxes go beside it, under its name; give one"));
     fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
     let mut entries =
         fs::read_dir(out).with_context(|| format!("{}: cannot be read", out.display()))?;
-    ensure!(
-        entries.next().is_none(),
-        "--out {}: there is something in this folder; name an empty or a new one",
-        out.display()
-    );
+    let filled = wrong("there is something in this folder; name an empty or a new one");
+    ensure!(entries.next().is_none(), filled);
     let csv = csv_path(out);
-    ensure!(
-        !csv.exists(),
-        "--out {}: {} is there already; name another folder",
-        out.display(),
-        csv.display()
-    );
+    let taken = format!("{} is there already; name another folder", csv.display());
+    ensure!(!csv.exists(), wrong(&taken));
     Ok(())
 }
 

@@ -287,7 +287,7 @@ fn cutout(path: &Path, outline: &str) -> Result<Cutout, String> {
 pub fn hands(name: &str) -> Result<Vec<Cutout>> {
     let (hands, skipped) = cutouts(name)?;
     skipped.iter().for_each(|line| log::warn!("skipped {line}"));
-    eprintln!("{} hands out of photographs, {} skipped", hands.len(), skipped.len());
+    note!("{} hands out of photographs, {} skipped", hands.len(), skipped.len());
     Ok(hands)
 }
 
@@ -299,6 +299,6 @@ pub fn leave_judged<'a>(hands: &mut Vec<Cutout>, judged: impl Iterator<Item = &'
     let before = hands.len();
     hands.retain(|hand| !judged.contains(&real(hand.photograph())));
     if hands.len() < before {
-        eprintln!("{} hands are of pictures to be judged on, and left out", before - hands.len());
+        note!("{} hands are of pictures to be judged on, and left out", before - hands.len());
     }
 }

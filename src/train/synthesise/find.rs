@@ -14,7 +14,7 @@ use crate::picture::{Face, Label, Picture, Point, Rect};
 use crate::train::boxes::{self, AnnotatedImage, Annotation};
 use crate::train::pictures;
 use crate::vision::model::ModelFile;
-use crate::vision::{Detector, VisionError, crop};
+use crate::vision::{Detector, Family, VisionError, crop};
 
 /// Squares that the detector sees, each only where those before show no face: side in pixels and
 /// room around the picture, its edge repeated, as a part of its longer side. Detectors miss faces
@@ -77,6 +77,7 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
 /// A source or detector that cannot be read, and when there is no such mask.
 pub fn swatches(names: &[String], model: &Path) -> Result<Vec<Arc<Swatch>>> {
     let (masked, skipped) = sources("--masked", names)?;
+    let pictures = masked.len();
     skipped.iter().for_each(|line| log::warn!("skipped {line}"));
     let found: Vec<Result<Vec<Arc<Swatch>>>> = masked
         .into_par_iter()
@@ -100,7 +101,15 @@ pub fn swatches(names: &[String], model: &Path) -> Result<Vec<Arc<Swatch>>> {
                 };
                 let swatch =
                     |face: &Annotation| Swatch::of(&picture, &face.bounds, &face.landmarks?);
-                Ok(faces.iter().filter_map(swatch).map(Arc::new).collect())
+                let swatches: Vec<_> = faces.iter().filter_map(swatch).map(Arc::new).collect();
+                if swatches.is_empty() {
+                    log::warn!(
+                        "skipped {}: {} masked faces, none large, with landmarks and looking at the camera",
+                        path.display(),
+                        faces.len()
+                    );
+                }
+                Ok(swatches)
             },
         )
         .collect();
@@ -110,6 +119,7 @@ pub fn swatches(names: &[String], model: &Path) -> Result<Vec<Arc<Swatch>>> {
         "--masked {}: no masked face with landmarks that looks at the camera",
         names.join(" ")
     );
+    log::info!("--masked: {} masks out of {pictures} pictures", swatches.len());
     Ok(swatches)
 }
 
@@ -123,6 +133,13 @@ impl Finder {
     pub fn new(model: &Path) -> Result<Self, VisionError> {
         let open = |(side, _): (u32, f32)| {
             let file: ModelFile = crate::vision::open_detector(model, "")?;
+            if !Family::of(&file)?.finds_landmarks() {
+                return Err(VisionError::WrongShape {
+                    model: file.origin().name.clone(),
+                    wanted: "face detector to draw with",
+                    reason: "it finds no landmarks; take ours or a YuNet file".into(),
+                });
+            }
             let config = config::Detector {
                 width: side,
                 height: side,

@@ -345,6 +345,13 @@ fn what_is_no_source_is_refused_by_name() {
     assert!(matches!(read(&[origin(&text)], None), Err(DataError::NotASource { .. })));
     let labelled: Origin = format!("{}=with_mask", empty.path().display()).parse().unwrap();
     assert!(matches!(read(&[labelled], None), Err(DataError::LabelOfFolders { .. })));
+    // A class that is no folder would be a class that the model does not know.
+    let faces = toy_folder(4);
+    let class = faces.path().join("incorrect_mask");
+    std::fs::rename(&class, faces.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("nowhere", &class).unwrap();
+    let error = read(&[origin(faces.path())], None).unwrap_err();
+    assert!(matches!(error, DataError::Unreadable { ref path, .. } if *path == class), "{error}");
     let message = "a.csv=masked".parse::<Origin>().unwrap_err().to_string();
     assert!(message.contains("\"masked\" is no label"), "{message}");
 }

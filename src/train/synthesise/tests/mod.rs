@@ -7,6 +7,7 @@ use super::command::{Summary, synthesise};
 use super::head::posed;
 use super::*;
 use crate::config;
+use crate::train::WrongUse;
 use crate::train::data;
 use crate::train::detector::scene;
 use crate::train::{boxes, clip::compose::luma};
@@ -411,6 +412,9 @@ fn an_output_folder_with_something_in_it_and_pictures_without_a_face_are_refused
     std::fs::write(root.path().join("out/old.jpg"), "").unwrap();
     let error = synthesise(&args(root.path(), &[&bare], &[])).unwrap_err().to_string();
     assert!(error.contains("--out") && error.contains("an empty or a new one"), "{error}");
+    let sheet = args(root.path(), &[&bare], &["--sheet", "sheet"]);
+    let error = synthesise(&sheet).unwrap_err();
+    assert!(error.is::<WrongUse>() && error.to_string().contains("--sheet sheet"), "{error}");
     // Somebody's boxes.
     std::fs::remove_dir_all(root.path().join("out")).unwrap();
     std::fs::write(root.path().join("out.csv"), "image\n").unwrap();
