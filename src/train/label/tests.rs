@@ -138,7 +138,7 @@ fn nothing_that_is_read_is_written_over_and_names_that_no_csv_holds_are_counted(
     for name in ["bare_face.jpg", " two.jpg"] {
         fs::copy(root.join("tests/assets/bare_face.jpg"), pictures.join(name)).unwrap();
     }
-    let mine = "image,xmin,ymin,xmax,ymax,label\n";
+    let mine = "image,xmin,ymin,xmax,ymax,label\nbare_face.jpg,1,1,60,60,without_mask\n";
     let csv = folder.path().join("door.csv");
     fs::write(&csv, mine).unwrap();
     let corrections = folder.path().join("said.csv");
