@@ -88,7 +88,7 @@ impl ClipWriter {
                     let mut jpeg = Vec::new();
                     encode_jpeg(picture, &mut jpeg)
                         .map_err(anyhow::Error::from)
-                        .and_then(|()| Ok(stdin.write_all(&jpeg)?))
+                        .and_then(|()| stdin.write_all(&jpeg).map_err(Into::into))
                         .or_else(|error| end(child).and(Err(error)))
                 }
                 None => Ok(()),

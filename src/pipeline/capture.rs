@@ -4,10 +4,10 @@ use std::time::Duration;
 use crate::camera::{CameraError, Source};
 use crate::config::without_passwords;
 
+use super::camera_tally::CameraTally;
 use super::hearts::{BEAT, Heart};
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input};
-use super::tally::CameraTally;
 use super::{PipelineError, Shutdown};
 
 /// Waits between attempts to open a lost camera.

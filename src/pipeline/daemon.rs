@@ -15,13 +15,13 @@ use crate::vision::Vision;
 use crate::vision::model::Origin;
 use crate::{camera, gpio};
 
+use super::camera_tally::CameraTally;
 use super::capture::Capture;
 use super::control::{Control, Tally};
 use super::hearts::{BEAT, Heart, Hearts};
 use super::rest::Asleep;
 use super::slot::Slot;
 use super::stage::{Clock, Faults, Input, Seen};
-use super::tally::CameraTally;
 use super::{Lamps, PipelineError, Shutdown};
 
 /// Frames looked at that control has not yet taken: it is quick, so more would only be older.

@@ -13,7 +13,8 @@ const TOLD_AGAIN: Duration = Duration::from_secs(60);
 const LASTS: Duration = Duration::from_secs(1);
 
 /// Switches the lines as the policy wants them and reads the inputs. A line that fails is told
-/// once, tried again each time, and told once more when it works.
+/// once, tried again each time, and told once more when it works; of one that fails and works by
+/// turns this is told once a minute.
 pub struct Lamps {
     board: Board,
     /// Lines that fail, and since when.

@@ -2,6 +2,7 @@
 //! chain without threads for clips.
 //! Never: what is seen, believed or decided.
 
+mod camera_tally;
 mod capture;
 mod control;
 mod daemon;
@@ -16,7 +17,6 @@ pub mod settings;
 mod shutdown;
 mod slot;
 mod stage;
-mod tally;
 
 use std::io;
 

@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(WrongUse(wanted.into()).into());
     }
     if let Some(folder) = &args.out {
-        ship::try_out(&folder.join("misses.csv"))?;
+        ship::try_out(&folder.join("precision-recall.png"))?;
     }
     let judging = Judging {
         boxes: &args.boxes,

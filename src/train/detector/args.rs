@@ -251,7 +251,7 @@ fn digest<'a>(
             digest.face(name, None, &[]);
             digest.pixels(&scene.picture);
             for face in &scene.faces {
-                let kind = [u8::from(face.ignore), u8::from(face.bare)];
+                let kind = [u8::from(face.ignore), face.label.map_or(u8::MAX, |label| label as u8)];
                 digest.face(name, Some(face.bounds), &kind);
                 face.landmarks.iter().for_each(|landmarks| digest.landmarks(landmarks));
             }

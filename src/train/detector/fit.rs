@@ -260,8 +260,7 @@ mod tests {
                     *byte = if inside { 200 } else { *byte };
                 }
             }
-            let face =
-                Target { bounds: square, landmarks: None, ignore: false, bare: true, weight: 1.0 };
+            let face = Target { bounds: square, landmarks: None, ignore: false, label: None };
             Scene { picture, faces: if faces { vec![face] } else { vec![] } }
         };
         vec![Scenes::new(name, (0..count).map(scene).collect())]

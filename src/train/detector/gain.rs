@@ -166,10 +166,7 @@ mod tests {
     fn cells(size: f32, landmarks: Option<[Point; 5]>) -> Cells {
         let (low, high) = (96.0 - size / 2.0, 96.0 + size / 2.0);
         let bounds = Rect { x1: low, y1: low, x2: high, y2: high };
-        targets::assign(
-            &[Target { bounds, landmarks, ignore: false, bare: true, weight: 1.0 }],
-            192,
-        )
+        targets::assign(&[Target { bounds, landmarks, ignore: false, label: None }], 192)
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn overlap(a: [Tensor<2>; 4], b: [Tensor<2>; 4]) -> (Tensor<2>, Tensor<2>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::{Point, Rect};
+    use crate::picture::{Label, Point, Rect};
     use crate::train::detector::targets::{Target, assign};
     use crate::vision::Family;
     use crate::vision::model::Output;
@@ -164,7 +164,7 @@ mod tests {
     fn drawn(off: f32) -> (Batch, Rect, Vec<Output>, usize) {
         let bounds = Rect { x1: 20.0, y1: 16.0, x2: 44.0, y2: 48.0 };
         let cells = assign(
-            &[Target { bounds, landmarks: None, ignore: false, bare: true, weight: 1.0 }],
+            &[Target { bounds, landmarks: None, ignore: false, label: Some(Label::WithMask) }],
             64,
         );
         let middle = bounds.center();
@@ -241,8 +241,10 @@ mod tests {
         let device = Device::flex();
         let bounds = Rect { x1: 20.0, y1: 16.0, x2: 44.0, y2: 48.0 };
         let landmarks = Some([Point { x: 30.0, y: 30.0 }; 5]);
-        let cells =
-            assign(&[Target { bounds, landmarks, ignore: false, bare: true, weight: 1.0 }], 64);
+        let cells = assign(
+            &[Target { bounds, landmarks, ignore: false, label: Some(Label::WithMask) }],
+            64,
+        );
         let batch = Batch::new(vec![0.0; 3 * 64 * 64], &[cells], 64, &device);
         let outputs = || {
             STRIDES.map(|stride| Tensor::zeros([1, CHANNELS, 64 / stride, 64 / stride], &device))

@@ -105,13 +105,18 @@ fn on_a_face(bounds: &Rect, faces: &[Target]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Label;
 
     #[test]
     fn a_box_on_a_face_is_no_lure_even_where_nobody_knows_whether_it_is_one() {
         let square = |x: f32| Rect { x1: x, y1: 0.0, x2: x + 20.0, y2: 20.0 };
         for ignore in [false, true] {
-            let face =
-                Target { bounds: square(0.0), landmarks: None, ignore, bare: false, weight: 1.0 };
+            let face = Target {
+                bounds: square(0.0),
+                landmarks: None,
+                ignore,
+                label: Some(Label::WithMask),
+            };
             assert!(on_a_face(&square(5.0), std::slice::from_ref(&face)));
             assert!(!on_a_face(&square(19.0), &[face]));
         }
@@ -124,8 +129,7 @@ mod tests {
             bounds: square(x),
             landmarks: None,
             ignore,
-            bare: false,
-            weight: 1.0,
+            label: Some(Label::WithMask),
         };
         let faces = [target(0.0, false), target(100.0, false), target(200.0, true)];
         let found =

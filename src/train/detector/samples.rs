@@ -118,8 +118,7 @@ fn moved(face: Target, across: f32, down: f32) -> Target {
             .landmarks
             .map(|points| points.map(|p| Point { x: p.x + across, y: p.y + down })),
         ignore: face.ignore,
-        bare: face.bare,
-        weight: face.weight,
+        label: face.label,
     }
 }
 
@@ -172,7 +171,7 @@ fn mask(picture: &mut Picture, faces: &[Target], drawn: f32, random: &mut Random
         return;
     }
     let wardrobe = Wardrobe::default();
-    for face in faces.iter().filter(|face| face.bare && !face.ignore) {
+    for face in faces.iter().filter(|face| face.is_bare() && !face.ignore) {
         let Some(landmarks) = face.landmarks else { continue };
         if face.bounds.width() >= NARROWEST && random.chance(drawn) {
             let style = wardrobe.draw(random);
@@ -231,8 +230,7 @@ fn place(face: &Target, region: &Rect, turn: f32, scale: f32, side: f32) -> Opti
         bounds,
         landmarks,
         ignore: face.ignore || !clear || moved.area().sqrt() < SMALLEST,
-        bare: face.bare,
-        weight: face.weight,
+        label: face.label,
     })
 }
 
@@ -246,6 +244,7 @@ fn mirror(target: &mut Target, side: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Label;
     use crate::train::clip::align::{FRONTAL, Similarity};
     use crate::train::detector::scene::{Hard, Scene};
     use crate::train::detector::view::square;
@@ -260,13 +259,8 @@ mod tests {
             }
         }
         let bounds = Rect { x1: 140.0, y1: 80.0, x2: 180.0, y2: 120.0 };
-        let face = Target {
-            bounds,
-            landmarks: Some([bounds.center(); 5]),
-            ignore: false,
-            bare: true,
-            weight: 1.0,
-        };
+        let face =
+            Target { bounds, landmarks: Some([bounds.center(); 5]), ignore: false, label: None };
         let scenes = vec![Scene { picture, faces: vec![face] }];
         let sources = [Scenes::new("drawn", scenes)];
         let mut random = Random::new(5);
@@ -293,7 +287,7 @@ mod tests {
             picture
         };
         let bounds = Rect { x1: 10.0, y1: 10.0, x2: 90.0, y2: 110.0 };
-        let face = Target { bounds, landmarks: None, ignore: false, bare: true, weight: 1.0 };
+        let face = Target { bounds, landmarks: None, ignore: false, label: None };
         let tight = Scene { picture: of(255, 100, 120), faces: vec![face] };
         let room = Scene { picture: of(0, 640, 480), faces: Vec::new() };
         let scenes = |scene| [Scenes::new("drawn", vec![scene])];
@@ -353,13 +347,7 @@ mod tests {
     #[test]
     fn a_face_that_is_missed_is_shown_more_often() {
         let square = |x: f32| Rect { x1: x, y1: 40.0, x2: x + 30.0, y2: 70.0 };
-        let face = |x| Target {
-            bounds: square(x),
-            landmarks: None,
-            ignore: false,
-            bare: true,
-            weight: 1.0,
-        };
+        let face = |x| Target { bounds: square(x), landmarks: None, ignore: false, label: None };
         let scene = |x| Scene { picture: Picture::new(300, 200), faces: vec![face(x)] };
         let scenes = || (0..40).map(|at| scene(at as f32 * 5.0)).collect();
         let missed = vec![Hard { scene: 7, bounds: square(35.0), size: 12.0 }];
@@ -384,7 +372,8 @@ mod tests {
         let place = Similarity::new(Point { x: 80.0, y: 60.0 }, 40.0, 0.0);
         let landmarks = Some(FRONTAL.map(|p| place.apply(p)));
         let bounds = Rect { x1: 35.0, y1: 20.0, x2: 125.0, y2: 130.0 };
-        (picture, Target { bounds, landmarks, ignore: false, bare, weight: 1.0 })
+        let label = (!bare).then_some(Label::WithMask);
+        (picture, Target { bounds, landmarks, ignore: false, label })
     }
 
     #[test]
@@ -420,7 +409,7 @@ mod tests {
         let named = format!("{}={}", folder.path().display(), csv.display());
         let (hands, _) = synthesise::cutouts(&named).unwrap();
         let bounds = Rect { x1: 60.0, y1: 60.0, x2: 120.0, y2: 130.0 };
-        let face = Target { bounds, landmarks: None, ignore: true, bare: false, weight: 1.0 };
+        let face = Target { bounds, landmarks: None, ignore: true, label: Some(Label::WithMask) };
         let mut random = Random::new(4);
         let mut shown = 0;
         for _ in 0..200 {

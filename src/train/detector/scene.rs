@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::targets::Target;
-use crate::picture::{Label, Picture, Point, Rect};
+use crate::picture::{Picture, Point, Rect};
 use crate::train::boxes::{self, AnnotatedImage};
 use crate::train::pictures;
 use crate::vision::crop;
@@ -16,10 +16,6 @@ const LONGEST: u32 = 640;
 /// places them at a tenth of the width beside where it does in a larger picture. How small faces
 /// look is learned from large ones scaled down.
 const CLEAR: f32 = 32.0;
-
-/// How much the score of a face without a mask, or with one worn wrongly, counts beside that of a masked
-/// one: these are missed more often.
-const UNMASKED: f32 = 2.0;
 
 /// One picture.
 pub struct Scene {
@@ -103,8 +99,7 @@ fn scene(image: &AnnotatedImage) -> Option<Scene> {
             .filter(|_| face.bounds.width() >= CLEAR)
             .map(|points| points.map(|p| Point { x: p.x * scale, y: p.y * scale })),
         ignore: face.ignore,
-        bare: face.label.is_none_or(|label| label == Label::WithoutMask),
-        weight: if face.label == Some(Label::WithMask) { 1.0 } else { UNMASKED },
+        label: face.label,
     });
     Some(Scene { faces: faces.collect(), picture })
 }

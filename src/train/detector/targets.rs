@@ -1,7 +1,7 @@
 //! Which cell answers for which face.
 
 use super::network::STRIDES;
-use crate::picture::{Point, Rect};
+use crate::picture::{Label, Point, Rect};
 
 /// Sizes in pixels (square root of the area) that each stride answers for. They overlap, so that a
 /// face between two strides is learnt by both.
@@ -10,6 +10,10 @@ const SIZES: [(f32, f32); 3] = [(0.0, 44.0), (30.0, 100.0), (72.0, f32::INFINITY
 /// et al. 2019).
 const RADIUS: f32 = 1.5;
 
+/// How much the score of a face without a mask, or with one worn wrongly, counts beside that of a masked
+/// one: these are missed more often.
+const UNMASKED: f32 = 2.0;
+
 /// A face in a sample, in its pixels.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -17,10 +21,20 @@ pub struct Target {
     pub landmarks: Option<[Point; 5]>,
     /// Neither found nor missed: no loss under it.
     pub ignore: bool,
+    /// What it wears; `None` where nobody said.
+    pub label: Option<Label>,
+}
+
+impl Target {
     /// Nobody said that it wears a mask, so one may be drawn on it.
-    pub bare: bool,
+    pub fn is_bare(&self) -> bool {
+        self.label.is_none_or(|label| label == Label::WithoutMask)
+    }
+
     /// How much its score counts.
-    pub weight: f32,
+    fn weight(&self) -> f32 {
+        if self.label == Some(Label::WithMask) { 1.0 } else { UNMASKED }
+    }
 }
 
 /// What the loss needs for one sample, cell by cell, strides one after another, rows from the top.
@@ -68,7 +82,7 @@ pub fn assign(targets: &[Target], side: usize) -> Cells {
             .any(|t| inside(&t.bounds, center) || answers(t, center, stride));
         cells.positive.push(if owner.is_some() { 1.0 } else { 0.0 });
         let background = if ignored { 0.0 } else { 1.0 };
-        cells.weight.push(owner.map_or(background, |target| target.weight));
+        cells.weight.push(owner.map_or(background, |target| target.weight()));
         // A cell without a face gets a box of its own, so that the loss has no empty boxes.
         let own = Rect {
             x1: center.x - stride,
@@ -113,7 +127,7 @@ mod tests {
 
     fn target(x: f32, y: f32, width: f32, height: f32) -> Target {
         let bounds = Rect { x1: x, y1: y, x2: x + width, y2: y + height };
-        Target { bounds, landmarks: None, ignore: false, bare: false, weight: 1.0 }
+        Target { bounds, landmarks: None, ignore: false, label: Some(Label::WithMask) }
     }
 
     proptest! {
@@ -135,6 +149,22 @@ mod tests {
         let at = grid(160).iter().position(|(p, s)| *s == 8.0 && p.x == 60.0 && p.y == 60.0);
         let at = at.expect("the cell exists");
         assert_eq!(cells.bounds[at * 4..at * 4 + 4], <[f32; 4]>::from(far.bounds));
+    }
+
+    #[test]
+    fn faces_without_a_mask_count_twice_and_may_have_one_drawn_on_unless_one_is_worn_wrongly() {
+        let known = |label| {
+            let face = Target { label, ..target(40.0, 40.0, 40.0, 40.0) };
+            let Cells { positive, weight, .. } = assign(std::slice::from_ref(&face), 160);
+            let pairs = positive.iter().zip(&weight);
+            assert!(pairs.clone().all(|(positive, weight)| *positive == 1.0 || *weight == 1.0));
+            let most = pairs.filter(|(positive, _)| **positive == 1.0).map(|(_, weight)| *weight);
+            (most.fold(0.0, f32::max), face.is_bare())
+        };
+        assert_eq!(known(Some(Label::WithMask)), (1.0, false));
+        assert_eq!(known(Some(Label::IncorrectMask)), (2.0, false));
+        assert_eq!(known(Some(Label::WithoutMask)), (2.0, true));
+        assert_eq!(known(None), (2.0, true));
     }
 
     #[test]
